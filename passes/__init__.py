@@ -1,0 +1,1 @@
+"""A torch.fx pass library for image-restoration networks: exact folds and local statistics."""
