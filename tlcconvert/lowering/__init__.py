@@ -1,0 +1,39 @@
+"""How each ``tlc::`` operator is written in standard ONNX operators, one file per operator.
+
+``TRANSLATIONS`` is the ``custom_translation_table`` of ``torch.onnx.export(program, dynamo=True, ...)``. The
+functions use operators of opset 18 whose meaning has not changed up to opset 24, and take float32.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+import passes.operators  # noqa: F401  (registers torch.ops.tlc)
+from tlcconvert.lowering.grid_mean import grid_mean
+from tlcconvert.lowering.grid_normalize import grid_normalize
+from tlcconvert.lowering.grid_spread import grid_spread
+from tlcconvert.lowering.grid_variance import grid_variance
+from tlcconvert.lowering.local_max import local_max
+from tlcconvert.lowering.local_mean import local_mean
+from tlcconvert.lowering.local_normalize import local_normalize
+from tlcconvert.lowering.local_softmax_mean import local_softmax_mean
+from tlcconvert.lowering.local_variance import local_variance
+from tlcconvert.lowering.nearest import nearest
+from tlcconvert.lowering.replicate import replicate
+from tlcconvert.lowering.window_attention import window_attention
+
+TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    torch.ops.tlc.grid_mean.default: grid_mean,
+    torch.ops.tlc.grid_normalize.default: grid_normalize,
+    torch.ops.tlc.grid_spread.default: grid_spread,
+    torch.ops.tlc.grid_variance.default: grid_variance,
+    torch.ops.tlc.local_max.default: local_max,
+    torch.ops.tlc.local_mean.default: local_mean,
+    torch.ops.tlc.local_normalize.default: local_normalize,
+    torch.ops.tlc.local_softmax_mean.default: local_softmax_mean,
+    torch.ops.tlc.local_variance.default: local_variance,
+    torch.ops.tlc.nearest.default: nearest,
+    torch.ops.tlc.replicate.default: replicate,
+    torch.ops.tlc.window_attention.default: window_attention,
+}
