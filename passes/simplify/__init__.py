@@ -1,0 +1,17 @@
+"""Exact simplifications that follow from algebra alone: constants, frozen statistics, one-slope PReLU."""
+
+from __future__ import annotations
+
+from torch.export import ExportedProgram
+
+from passes.result import PassResult
+from passes.simplify.fold_constants import fold_constants
+from passes.simplify.frozen_instance_norm import frozen_instance_norm
+from passes.simplify.metadata_assertions import drop_metadata_assertions
+from passes.simplify.single_slope_prelu import single_slope_prelu
+
+
+def simplify(program: ExportedProgram) -> PassResult:
+    """Drops assertions, folds constants, then rewrites what they decide; changes ``program`` in place."""
+    drop_metadata_assertions(program)
+    return fold_constants(program) + frozen_instance_norm(program) + single_slope_prelu(program)
