@@ -1,0 +1,167 @@
+"""A door: an operation through which pixels become one vector per image, and locally one per window.
+
+    x [N, ..., H, W] --reduce over H, W and perhaps more--> s [N, ...]
+
+Every statistic that is a reduction is described by the same facts, so that a new one needs a match on its
+operator and a formula over the window, nothing else.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+
+from passes.arguments import bound_arguments
+from passes.localize.layout import PixelLayout
+from passes.localize.lifted import (
+    Emitter,
+    Grid,
+    Lifted,
+    Shape,
+    broad_axes,
+    fixed_but_batch,
+    flatten,
+    unflatten,
+)
+from passes.localize.rules.scalar import window_extent
+from passes.localize.rules.site import Value
+from passes.sizes import shape_expressions
+
+aten = torch.ops.aten
+
+
+@dataclass(frozen=True)
+class Door:
+    """One global statistic.
+
+    Attributes:
+        node: the node whose result is the statistic.
+        kind: what the report calls it, e.g. ``"global mean"``.
+        source: the pixel tensor it reduces, and ``layout`` where that keeps its pixels.
+        axes: all reduced axes of ``source``: the spatial ones and any others.
+        local: the same statistic over windows.
+    """
+
+    node: fx.Node
+    kind: str
+    source: fx.Node
+    layout: PixelLayout
+    axes: tuple[int, ...]
+    local: Callable[[Doorway], Value]
+
+
+@dataclass(frozen=True)
+class Doorway:
+    """A door while it is being rewritten: what its window formula is written with."""
+
+    door: Door
+    emit: Emitter
+    grid: Grid
+
+    def pixels(self, of: fx.Node | None = None) -> fx.Node:
+        """``of``, by default the source, as ``[s0, other axes flattened, H, W]``."""
+        return as_map(self.emit, of or self.door.source, self.door.layout)
+
+    def over_windows(self, statistic: Any, pixels: fx.Node) -> Lifted:
+        """A ``tlc::local_*`` operator on ``pixels``: one value per window and per axis that is not spatial."""
+        shape = shape_expressions(self.door.source)
+        others = tuple(size for axis, size in enumerate(shape) if axis not in self.door.layout.axes)
+        node = self.emit.call(statistic, pixels, *self.grid.map.window)
+        return Lifted(node, fixed_but_batch(others), self.grid)
+
+    @property
+    def rest(self) -> list[int]:
+        """Reduced axes that are not spatial, as axes of what :meth:`over_windows` returns."""
+        others = [
+            axis
+            for axis in range(len(shape_expressions(self.door.source)))
+            if axis not in self.door.layout.axes
+        ]
+        return [others.index(axis) for axis in self.door.axes if axis in others]
+
+    def reduce_rest(self, target: Any, lifted: Lifted, **options: Any) -> Lifted:
+        """Reduces the remaining axes by ``target`` (``aten.mean.dim`` and the like)."""
+        if not self.rest:
+            return lifted
+        axes = sorted({*broad_axes(lifted.shape), *self.rest})
+        source = unflatten(self.emit, lifted, axes)
+        dims = [1 + axes.index(axis) for axis in self.rest]
+        node = self.emit.call(target, source, dims, keepdim=False, **options)
+        left = [axis for axis in axes if axis not in self.rest]
+        if not left:
+            node = self.emit.call(aten.unsqueeze.default, node, 1)
+        shape = tuple(size for axis, size in enumerate(lifted.shape) if axis not in self.rest)
+        return flatten(self.emit, node, shape, left, self.grid)
+
+    def count(self) -> fx.Node | int:
+        """Elements one statistic is taken over: those of a window times the other reduced axes."""
+        height, width = window_extent(self.emit, self.grid)
+        rest = 1
+        for axis in self.door.axes:
+            if axis not in self.door.layout.axes:
+                rest *= int(shape_expressions(self.door.source)[axis])
+        elements = self.emit.call(operator.mul, height, width)
+        return elements if rest == 1 else self.emit.call(operator.mul, elements, rest)
+
+    def result(self, lifted: Lifted, shape: Shape | None = None) -> Lifted:
+        """``lifted`` with the global shape of the door's result, kept dimensions included."""
+        return Lifted(lifted.node, fixed_but_batch(shape or shape_expressions(self.door.node)), self.grid)
+
+
+def as_map(emit: Emitter, source: fx.Node, layout: PixelLayout) -> fx.Node:
+    """``source`` as ``[s0, other axes flattened in their order, H, W]``."""
+    shape = shape_expressions(source)
+    if layout.is_flat and _was_a_map(source, layout):
+        return source.all_input_nodes[0]
+    if len(shape) == 4 and (layout.height_axis, layout.width_axis) == (2, 3):
+        return source
+    height, width = emit.extent(layout.height), emit.extent(layout.width)
+    others = [axis for axis in range(len(shape)) if axis not in layout.axes]
+    if others + list(layout.axes) != list(range(len(shape))):
+        source = emit.call(aten.permute.default, source, [*others, *layout.axes])
+    batch: Any = int(shape[0]) if shape[0].is_Integer else emit.size(source, 0)
+    return emit.reshape(source, [batch, -1, height, width])
+
+
+def _was_a_map(source: fx.Node, layout: PixelLayout) -> bool:
+    """Whether ``source`` is just ``[N, C, H, W]`` with its map flattened."""
+    if source.target not in (aten.view.default, aten.reshape.default, aten.flatten.using_ints):
+        return False
+    before = source.args[0]
+    if not isinstance(before, fx.Node) or layout.height.node is not before:
+        return False
+    own, shape = shape_expressions(before), shape_expressions(source)
+    return len(own) == 4 and own[:1] == shape[:1] and (layout.height.index, layout.width.index) == (2, 3)
+
+
+def reduction(
+    node: fx.Node,
+    kind: str,
+    dims: Iterable[int] | None,
+    layouts: dict[fx.Node, PixelLayout],
+    local: Callable[[Doorway], Value],
+) -> Door | None:
+    """The door of a reduction over ``dims``, or None where it is not one over a whole feature map."""
+    source = node.args[0]
+    layout = layouts.get(source) if isinstance(source, fx.Node) else None
+    if layout is None or dims is None:
+        return None
+    assert isinstance(source, fx.Node)
+    rank = len(shape_expressions(source))
+    axes = tuple(sorted({dim % rank for dim in dims}))
+    if 0 in axes or not set(layout.axes) <= set(axes):
+        return None
+    return Door(node, kind, source, layout, axes, local)
+
+
+def dims_argument(node: fx.Node, name: str = "dim") -> Sequence[int] | None:
+    """The reduced dims as written, or None where the operator reduces everything."""
+    dims = bound_arguments(node)[name]
+    if dims is None:
+        return None
+    return [dims] if isinstance(dims, int) else list(dims) or None

@@ -1,0 +1,264 @@
+"""Replaces global statistics by local ones.
+
+Given::
+
+    x [N, C, H, W] --global mean--> s [N, C, 1, 1] --squeeze path--> a [N, C, 1, 1]
+    x -----------------------------------------------------------------> x * a
+
+Result::
+
+    x --tlc::local_mean--> S [N, C, H', W'] --the same path per window--> A --tlc::replicate--> [N, C, H, W]
+    x -------------------------------------------------------------------------------------------> x * A
+
+with H' = H - min(H, window_height) + 1, likewise W'. Where the map fits its window, H' = W' = 1 and nothing
+has changed. The method is the Test-time Local Converter (Improving Image Restoration by Revisiting Global
+Information Aggregation, ECCV 2022); which operation a statistic passes through does not matter as long as a
+rule of :mod:`passes.localize.rules` carries it over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from torch import fx
+from torch.export import ExportedProgram
+
+from passes.localize import attention, meeting, normalization
+from passes.localize.attention import ChannelAttention
+from passes.localize.audit import audit
+from passes.localize.component import Component, ancestors_within, components
+from passes.localize.doors import Door, Doorway, match
+from passes.localize.global_forms import unify_global_forms
+from passes.localize.layout import PixelLayout, pixel_layouts
+from passes.localize.lifted import Emitter, Grid, Lifted, NotLiftable, aten
+from passes.localize.nested import separate_nested
+from passes.localize.normalization import Norm
+from passes.localize.rules import Site, Value, lift
+from passes.localize.window import FeatureMap, Training
+from passes.program import refresh, where
+from passes.result import PassResult, Rewrite, Skipped
+from passes.simplify.common_subexpressions import share_common_subexpressions
+from passes.sizes import ImageSize, image_size
+
+
+@dataclass(frozen=True)
+class LocalSite:
+    """A statistic that has become local, and the map it is taken over."""
+
+    rewrite: Rewrite
+    map: FeatureMap
+
+
+@dataclass(frozen=True)
+class Localized:
+    """What localising did.
+
+    Attributes:
+        sites: the statistics that are local now.
+        skipped: those that are still global, with the reason.
+        image: the symbols the maps' extents are written in.
+        training: the crop and the window in pixels of the image.
+    """
+
+    sites: tuple[LocalSite, ...]
+    skipped: tuple[Skipped, ...]
+    image: ImageSize
+    training: Training
+
+    @property
+    def result(self) -> PassResult:
+        return PassResult(tuple(site.rewrite for site in self.sites), self.skipped)
+
+    def is_unchanged_at(self, height: int, width: int) -> bool:
+        """Whether the network still computes what it did for an image of ``height x width`` pixels."""
+        return all(site.map.fits(self.image, height, width) for site in self.sites)
+
+
+def localize(program: ExportedProgram, training: Training) -> Localized:
+    """Makes every global statistic of ``program`` local, in place, or says why not.
+
+    Args:
+        program: functional ATen graph with a symbolic height and width.
+        training: the crop the network was trained on and the window it implies.
+
+    Raises:
+        ValueError: the program has no image input with symbolic height and width.
+    """
+    image = image_size(program)
+    unify_global_forms(program)
+    separate_nested(program)
+    graph = program.graph
+    layouts = pixel_layouts(graph, image)
+    sites = _localize_attentions(graph, layouts, image, training)
+    sites += _localize_norms(graph, layouts, image, training)
+    if sites:
+        refresh(program)
+        layouts = pixel_layouts(graph, image)
+    skipped: dict[fx.Node, Skipped] = {}
+    doors = [door for node in graph.nodes if (door := match(node, layouts)) is not None]
+    for component in components(graph, doors, image):
+        _localize_component(component, graph, layouts, image, training, sites, skipped)
+    share_common_subexpressions(program)
+    refresh(program)
+    left = (*skipped.values(), *audit(program, image, skipped))
+    return Localized(tuple(sites), left, image, training)
+
+
+def _localize_attentions(
+    graph: fx.Graph, layouts: dict[fx.Node, PixelLayout], image: ImageSize, training: Training
+) -> list[LocalSite]:
+    sites = []
+    for node in list(graph.nodes):
+        found = attention.match(node, layouts, image)
+        if found is None:
+            continue
+        map_ = _grid(found.layout, image, training).map
+        attention.attend_locally(found, map_, layouts)
+        sites.append(_site(found, map_))
+    return sites
+
+
+def _localize_norms(
+    graph: fx.Graph, layouts: dict[fx.Node, PixelLayout], image: ImageSize, training: Training
+) -> list[LocalSite]:
+    sites = []
+    for node in list(graph.nodes):
+        norm = normalization.match(node, layouts)
+        if norm is None:
+            continue
+        map_ = _grid(norm.layout, image, training).map
+        if normalization.normalize_locally(norm, map_):
+            sites.append(_site(norm, map_))
+    return sites
+
+
+def _localize_component(
+    component: Component,
+    graph: fx.Graph,
+    layouts: dict[fx.Node, PixelLayout],
+    image: ImageSize,
+    training: Training,
+    sites: list[LocalSite],
+    skipped: dict[fx.Node, Skipped],
+) -> None:
+    """Lifts a component; a door that reaches something no rule covers is left out and the rest tried again."""
+    blocked: dict[fx.Node, Skipped] = {}
+    while len(blocked) < len(component.doors):
+        try:
+            local = _lifted(component, blocked.keys(), graph, layouts, image, training)
+        except _Blocked as stop:
+            doors = ancestors_within(stop.node, component) - blocked.keys()
+            for door in doors:
+                blocked[door] = _left_global(component.doors[door], stop)
+            continue
+        _rewire(component, local.values, graph, layouts)
+        sites.extend(local.sites)
+        break
+    skipped.update(blocked)
+
+
+class _Blocked(Exception):
+    """A window-side node that could not be lifted."""
+
+    def __init__(self, node: fx.Node, reason: str) -> None:
+        super().__init__(reason)
+        self.node = node
+
+
+def _left_global(door: Door, stop: _Blocked) -> Skipped:
+    at = "" if stop.node is door.node else f" at {stop.node.name} ({where(stop.node)})"
+    return Skipped(door.kind, where(door.node), f"{stop}{at}")
+
+
+@dataclass(frozen=True)
+class _Local:
+    values: dict[fx.Node, Value]
+    sites: list[LocalSite]
+
+
+def _lifted(
+    component: Component,
+    blocked: Collection[fx.Node],
+    graph: fx.Graph,
+    layouts: dict[fx.Node, PixelLayout],
+    image: ImageSize,
+    training: Training,
+) -> _Local:
+    """Local counterparts of every statistic of the component that no blocked door reaches alone."""
+    values: dict[fx.Node, Value] = {}
+    sites: list[LocalSite] = []
+    for node in component.statistics:
+        emit = Emitter(graph, node)
+        try:
+            if node in component.doors:
+                if node in blocked:
+                    continue
+                door = component.doors[node]
+                grid = _grid(door.layout, image, training)
+                values[node] = door.local(Doorway(door, emit, grid))
+                sites.append(_site(door, grid.map))
+            elif any(source in values for source in node.all_input_nodes):
+                values[node] = lift(Site(node, emit, values, image))
+        except NotLiftable as reason:
+            raise _Blocked(node, str(reason)) from None
+    for node in component.meetings:
+        _check_meeting(node, values, layouts)
+    return _Local(values, sites)
+
+
+def _check_meeting(node: fx.Node, values: dict[fx.Node, Value], layouts: dict[fx.Node, PixelLayout]) -> None:
+    statistics = [source for source in node.all_input_nodes if source in values]
+    if not statistics or node.target is aten.sym_size.int:
+        return
+    if node.op == "output":
+        raise _Blocked(node, "the network returns it as it is, one vector per image")
+    try:
+        meeting.check(node, layouts.get(node), statistics)
+    except NotLiftable as reason:
+        raise _Blocked(node, str(reason)) from None
+
+
+def _rewire(
+    component: Component, values: dict[fx.Node, Value], graph: fx.Graph, layouts: dict[fx.Node, PixelLayout]
+) -> None:
+    """Lets the nodes on the pixel side use the local statistics."""
+    replicas: meeting.Replicas = {}
+    for node in component.meetings:
+        statistics = {
+            source: value
+            for source in node.all_input_nodes
+            if isinstance(value := values.get(source), Lifted)
+        }
+        if not statistics:
+            continue
+        if node.target is aten.sym_size.int:
+            _ask_local_batch(node, next(iter(statistics.values())), graph)
+        else:
+            meeting.meet(node, layouts[node], statistics, Emitter(graph, node), replicas)
+
+
+def _ask_local_batch(node: fx.Node, lifted: Lifted, graph: fx.Graph) -> None:
+    """A size asked of the statistic is its batch; reading it there would keep the global one alive."""
+    if node.args[1] == 0:
+        node.replace_all_uses_with(Emitter(graph, node).size(lifted.node, 0))
+
+
+def _grid(layout: PixelLayout, image: ImageSize, training: Training) -> Grid:
+    height, width = layout.height, layout.width
+    return Grid(FeatureMap.of(height.size, width.size, image, training), height, width)
+
+
+def _site(door: Door | Norm | ChannelAttention, map_: FeatureMap) -> LocalSite:
+    feature, window = (f"{height}x{width}" for height, width in (map_.feature_size, map_.window))
+    rewrite = Rewrite(
+        kind=door.kind,
+        where=where(door.node),
+        before=str(door.node.target),
+        after=f"window {window}",
+        note=f"feature {feature} at train size",
+    )
+    return LocalSite(rewrite, map_)
+
+
+__all__ = ["LocalSite", "Localized", "localize"]

@@ -1,0 +1,126 @@
+"""Where a statistic meets pixels: replicated once, in the layout of the tensor it meets.
+
+    Given    x [N, C, H, W] * s [N, C, 1, 1]
+    Result   x * replicate(physical)                   [N, C, H, W]
+
+    Given    expand(s, [N, C, H, W])
+    Result   replicate(physical)
+
+The physical tensor is brought to the layout of the result: ``[N, H, W, C]``, ``[N, C, H*W]``, ``[N, B, C, H, W]``.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+import torch
+from torch import fx
+
+from passes.localize.layout import Axis, PixelLayout
+from passes.localize.lifted import Emitter, Lifted, NotLiftable
+from passes.localize.replicate import to_extent, to_own_map
+from passes.localize.rules.pointwise import is_pointwise
+from passes.sizes import expression, same, shape_expressions
+
+aten = torch.ops.aten
+
+_SPREADS = (
+    aten.expand,
+    aten.repeat,
+    aten.upsample_nearest2d,
+    aten._upsample_nearest_exact2d,
+    aten.upsample_bilinear2d,
+    aten.upsample_bicubic2d,
+    aten._upsample_bilinear2d_aa,
+    aten._upsample_bicubic2d_aa,
+)
+
+Extent = fx.Node | int
+Replicas = dict[tuple[fx.Node, sympy.Expr, sympy.Expr], fx.Node]
+
+
+def spreads(node: fx.Node) -> bool:
+    """Whether ``node`` only copies its operand over a map."""
+    return getattr(node.target, "overloadpacket", None) in _SPREADS
+
+
+def check(node: fx.Node, layout: PixelLayout | None, statistics: Sequence[fx.Node]) -> None:
+    """Raises NotLiftable where ``node`` cannot take a replicated statistic in place of a global one."""
+    if layout is None:
+        raise NotLiftable("it meets a tensor that is not a feature map of the image")
+    if not is_pointwise(node) and not spreads(node):
+        raise NotLiftable("it meets pixels in an operation that is not pointwise")
+    rank = len(shape_expressions(node))
+    for statistic in statistics:
+        shape = shape_expressions(statistic)
+        if len(shape) != rank:
+            raise NotLiftable("broadcasting moves the batch to another axis")
+        if any(shape[axis] != 1 for axis in layout.axes):
+            raise NotLiftable("it has a value of its own for every position")
+        if spreads(node) and not all(
+            same(a, b)
+            for axis, (a, b) in enumerate(zip(shape, shape_expressions(node), strict=True))
+            if axis not in layout.axes
+        ):
+            raise NotLiftable("it is copied along channels and pixels at once")
+
+
+def meet(
+    node: fx.Node, layout: PixelLayout, statistics: dict[fx.Node, Lifted], emit: Emitter, replicas: Replicas
+) -> None:
+    """Puts replicated statistics in the place of global ones at ``node``."""
+    for statistic, lifted in statistics.items():
+        pixels = _in_layout(emit, node, layout, lifted, replicas)
+        if spreads(node):
+            node.replace_all_uses_with(pixels)
+        else:
+            node.replace_input_with(statistic, pixels)
+
+
+def _in_layout(
+    emit: Emitter, node: fx.Node, layout: PixelLayout, lifted: Lifted, replicas: Replicas
+) -> fx.Node:
+    full = _replicated(emit, node, layout, lifted, replicas)
+    shape, spatial = lifted.shape, layout.axes
+    others = [axis for axis in range(1, len(shape)) if axis not in spatial]
+    if len(shape) == 4 and spatial == (2, 3):
+        return full
+    batch, height, width = (emit.size(full, axis) for axis in (0, 2, 3))
+    tail: list[Any] = [emit.call(operator.mul, height, width)] if layout.is_flat else [height, width]
+    unflat = emit.reshape(full, [batch, *(int(shape[axis]) for axis in others), *tail])
+    stored = [0, *others, *spatial]
+    order = [stored.index(axis) for axis in range(len(shape))]
+    return unflat if order == sorted(order) else emit.call(aten.permute.default, unflat, order)
+
+
+def _replicated(
+    emit: Emitter, node: fx.Node, layout: PixelLayout, lifted: Lifted, replicas: Replicas
+) -> fx.Node:
+    height, width = layout.height.size, layout.width.size
+    key = (lifted.node, height, width)
+    if key not in replicas:
+        own = lifted.grid.map
+        if same(height, own.height) and same(width, own.width):
+            replicas[key] = to_own_map(emit, lifted).node
+        else:
+            extents = [_extent(emit, node, axis) for axis in (layout.height, layout.width)]
+            replicas[key] = to_extent(emit, lifted, *extents)
+    return replicas[key]
+
+
+def _extent(emit: Emitter, node: fx.Node, axis: Axis) -> Extent:
+    """The extent of ``axis``, read from an operand of ``node`` when ``axis`` belongs to ``node`` itself."""
+    if axis.node is not node:
+        return emit.extent(axis)
+    for source in node.all_input_nodes:
+        value = source.meta.get("val")
+        if isinstance(value, torch.SymInt) and same(expression(value), axis.size):
+            return source
+        if isinstance(value, torch.Tensor):
+            for index, size in enumerate(shape_expressions(source)):
+                if same(size, axis.size):
+                    return emit.extent(Axis(source, index))
+    raise NotLiftable(f"nothing tells the extent {axis.size} of the map it is spread over")
