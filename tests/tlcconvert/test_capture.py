@@ -1,0 +1,406 @@
+"""Whatever a network's Python does with sizes, its captured graph computes the same, or it is refused."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from passes.program import runnable
+from tlcconvert.capture import Captured, capture
+from tlcconvert.eager_reference import tensors_of
+from tlcconvert.errors import CaptureError, InputError
+from tlcconvert.network_inputs import ExtraInput
+
+_DYNAMIC = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+
+
+def _same_as(captured: Captured, network: nn.Module, shapes: list[tuple[int, int, int]]) -> None:
+    """Runs the captured graph and a network that capture has never seen, at shapes capture has not tried."""
+    graph = runnable(captured.program)
+    for batch, height, width in shapes:
+        image = torch.rand(batch, 3, height, width)
+        with torch.no_grad():
+            expected = tensors_of(network.eval()(image.clone()))
+            computed = tensors_of(graph(image.clone()))
+        assert len(computed) == len(expected)
+        for own, reference in zip(computed, expected, strict=True):
+            torch.testing.assert_close(own, reference, rtol=1e-5, atol=1e-6)
+
+
+_ANY_SIZES = [(1, 47, 62), (4, 62, 47), (2, 23, 90), (1, 80, 80)]
+
+
+class EinopsTokens(nn.Module):
+    """Layer norm over channels on pixel tokens, back and forth with einops."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        tokens = self.norm(rearrange(x, "b c h w -> b (h w) c"))
+        return x + rearrange(tokens, "b (h w) c -> b c h w", h=height, w=width)
+
+
+class InPlaceUpdates(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        y += x
+        y[:, 0] = y[:, 1] * 2
+        y[:, :, 0::2] *= 0.5
+        return F.relu(y, inplace=True)
+
+
+class WritesIntoItsInput(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        x.sub_(0.5)
+        return x * x.abs()
+
+
+class HalvesWithInt(nn.Module):
+    """Treats the upper and the lower half differently, split at ``int(height / 2)``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        half = int(x.size(2) / 2)
+        return torch.cat([x[:, :, :half] * 2, x[:, :, half:] - 1], dim=2)
+
+
+class PadsIfNeeded(nn.Module):
+    """Runs at half resolution and pads odd sizes only, behind an ``if``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        bottom, right = height % 2, width % 2
+        if bottom or right:
+            x = F.pad(x, (0, right, 0, bottom), "reflect")
+        x = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2)
+        if bottom or right:
+            x = x[:, :, :height, :width]
+        return x
+
+
+class CachesAMask(nn.Module):
+    """Keeps a mask for the last size it saw and makes a new one when the size changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mask: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.mask is None or self.mask.shape[-2:] != x.shape[-2:]:
+            rows = torch.arange(x.shape[2]).view(-1, 1)
+            columns = torch.arange(x.shape[3]).view(1, -1)
+            self.mask = ((rows + columns) % 2).float()
+        return x * self.mask
+
+
+class MaskOfTrainingSize(nn.Module):
+    """Has a mask buffer for 64x64 and computes it anew elsewhere, as window transformers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mask", self.make(64, 64))
+
+    def make(self, height: int, width: int) -> Tensor:
+        mask = torch.zeros(1, 1, height, width)
+        mask[:, :, -4:] = 1
+        mask[:, :, :, -4:] = 2
+        return mask
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        return x + (self.mask if (height, width) == (64, 64) else self.make(height, width))
+
+
+class OddAndEven(nn.Module):
+    """Shifts the image by a row where the height is odd: no single graph without a branch computes both."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2] % 2:
+            return x.flip(1)
+        return x * 2
+
+
+class _LayerNormFunction(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+        ctx.epsilon = epsilon
+        mean = x.mean(1, keepdim=True)
+        variance = (x - mean).pow(2).mean(1, keepdim=True)
+        normalised = (x - mean) / (variance + epsilon).sqrt()
+        ctx.save_for_backward(normalised, variance, weight)
+        return weight.view(1, -1, 1, 1) * normalised
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        return gradient, None, None
+
+
+class AutogradFunctionNorm(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _LayerNormFunction.apply(x, self.weight, 1e-6)
+
+
+class ChecksItsType(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if "Half" in x.type():
+            return x.float().mean(dim=(2, 3), keepdim=True).half() * x
+        return x.mean(dim=(2, 3), keepdim=True) * x
+
+
+class UsesContexts(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            x = self.conv(x)
+        with torch.autocast("cpu", enabled=False):
+            return self.conv(x) + x
+
+
+class ThreeImages(nn.Module):
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        return {"stages": [x + 1, x * 2], "final": x}
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        EinopsTokens,
+        InPlaceUpdates,
+        WritesIntoItsInput,
+        HalvesWithInt,
+        PadsIfNeeded,
+        CachesAMask,
+        MaskOfTrainingSize,
+        AutogradFunctionNorm,
+        ChecksItsType,
+        UsesContexts,
+        ThreeImages,
+    ],
+)
+def test_the_graph_computes_what_the_network_computes_at_every_size(network: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    original = network()
+    captured = capture(original, input_channels=3)
+    assert captured.requirements.multiple == 1
+    assert captured.symbol_multiple == 1
+    assert not captured.assumptions
+    fresh = network()
+    fresh.load_state_dict(original.state_dict())
+    _same_as(captured, fresh, [*_ANY_SIZES, (2, 64, 64)])
+
+
+def test_a_network_that_writes_into_its_input_becomes_a_functional_graph_with_one_output() -> None:
+    program = capture(WritesIntoItsInput(), input_channels=3).program
+    for node in program.graph.nodes:
+        schema = getattr(node.target, "_schema", None)
+        assert schema is None or not schema.is_mutable
+    assert len(program.graph.output_node().args[0]) == 1
+    assert len(program.graph_signature.output_specs) == 1
+
+
+def test_a_network_with_one_branch_for_odd_and_one_for_even_heights_is_captured_for_multiples() -> None:
+    captured = capture(OddAndEven(), input_channels=3)
+    assert captured.requirements.multiple % 2 == 0
+    multiple = captured.requirements.multiple
+    _same_as(captured, OddAndEven(), [(1, 9 * multiple, 5 * multiple), (2, 4 * multiple, 11 * multiple)])
+
+
+class NeedsMultiplesOf(nn.Module):
+    """A strided convolution and its transpose, whose sizes meet only at multiples."""
+
+    def __init__(self, multiple: int) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(3, 4, multiple, stride=multiple)
+        self.up = nn.ConvTranspose2d(4, 3, multiple, stride=multiple)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.up(self.down(x))
+
+
+@pytest.mark.parametrize("multiple", [4, 6])
+def test_a_network_that_needs_multiples_is_captured_for_them(multiple: int) -> None:
+    torch.manual_seed(0)
+    network = NeedsMultiplesOf(multiple)
+    captured = capture(network, input_channels=3)
+    assert (captured.requirements.multiple, captured.requirements.minimum) == (multiple, multiple)
+    assert captured.requirements.scale == 1
+    _same_as(captured, network, [(1, 9 * multiple, 5 * multiple), (4, multiple, 12 * multiple)])
+
+
+class SizeThreshold(nn.Module):
+    def __init__(self, threshold: int) -> None:
+        super().__init__()
+        self.threshold = threshold
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2 if x.shape[2] < self.threshold else x * 3
+
+
+def test_a_branch_on_size_within_reach_is_refused_and_the_reason_named() -> None:
+    with pytest.raises(CaptureError, match="control flow depends on the image size"):
+        capture(SizeThreshold(100), input_channels=3)
+
+
+def test_a_branch_only_huge_images_take_is_reported_as_an_assumption() -> None:
+    captured = capture(SizeThreshold(3000), input_channels=3)
+    assert captured.requirements.multiple == 1
+    assert any("3000" in assumption for assumption in captured.assumptions)
+
+
+class DependsOnPixels(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2 if x.mean() > 0.1 else x * 3
+
+
+def test_control_flow_on_pixel_values_is_refused_and_the_reason_named() -> None:
+    with pytest.raises(CaptureError, match="depends on pixel values"):
+        capture(DependsOnPixels(), input_channels=3)
+
+
+class FixedSize(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.position = nn.Parameter(torch.rand(3, 64, 64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.position
+
+
+def test_a_network_of_one_size_is_refused_and_the_size_named() -> None:
+    with pytest.raises(CaptureError, match="64x64 but not of other sizes"):
+        capture(FixedSize(), input_channels=3)
+
+
+class RaisesAlways(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        raise ValueError("five channels, please")
+
+
+def test_a_network_that_runs_nowhere_is_refused_with_its_own_reason() -> None:
+    with pytest.raises(CaptureError, match="five channels, please"):
+        capture(RaisesAlways(), input_channels=3)
+
+
+class OneImageAtATime(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) != 1:
+            raise ValueError("one image")
+        return x
+
+
+def test_a_network_of_batch_one_is_refused_and_the_reason_named() -> None:
+    with pytest.raises(CaptureError, match="one image at a time"):
+        capture(OneImageAtATime(), input_channels=3)
+
+
+class DrawsNoise(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.randn_like(x)
+
+
+def test_a_network_that_draws_random_numbers_is_refused() -> None:
+    with pytest.raises(CaptureError, match="random"):
+        capture(DrawsNoise(), input_channels=3)
+
+
+def test_the_callers_module_is_left_as_it_was() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.Dropout(0.5)).half().train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    captured = capture(network, input_channels=3)
+    assert all(part.training for part in network.modules())
+    for name, tensor in network.state_dict().items():
+        assert tensor.dtype == before[name].dtype
+        assert torch.equal(tensor, before[name])
+    copied = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.Dropout(0.5))
+    copied.load_state_dict(before)
+    _same_as(captured, copied, _ANY_SIZES)
+
+
+def test_the_weights_are_not_copied() -> None:
+    network = nn.Conv2d(3, 3, 3, padding=1)
+    captured = capture(network, input_channels=3)
+    assert captured.program.state_dict["weight"].data_ptr() == network.weight.data_ptr()
+
+
+def test_a_wrapped_module_is_unwrapped() -> None:
+    inner = nn.Conv2d(3, 3, 3, padding=1)
+    _same_as(capture(nn.DataParallel(inner), input_channels=3), inner, _ANY_SIZES)
+
+
+def test_the_original_in_the_capture_runs_on_a_clone_of_its_input() -> None:
+    original = capture(WritesIntoItsInput(), input_channels=3).original
+    image = torch.rand(1, 3, 8, 8)
+    kept = image.clone()
+    original(image)
+    assert torch.equal(image, kept)
+
+
+class TwoInputs(nn.Module):
+    def forward(self, x: Tensor, noise_level: Tensor) -> Tensor:
+        return x / (noise_level + 1)
+
+
+@pytest.mark.parametrize(
+    "shape", [("batch", 1, "height", "width"), ("batch", 1, 1, 1)], ids=["a map", "a number per image"]
+)
+def test_an_input_beside_the_image_is_captured(shape: tuple[int | str, ...]) -> None:
+    captured = capture(TwoInputs(), input_channels=3, extra_inputs=[ExtraInput("noise_level", shape)])
+    graph = runnable(captured.program)
+    image, level = captured.inputs.random(4, 21, 34, seed=5)
+    torch.testing.assert_close(graph(image, level), image / (level + 1))
+
+
+def test_an_exported_program_is_taken_as_it_is() -> None:
+    network = PadsIfNeeded().eval()
+    program = torch.export.export(network, (torch.rand(2, 3, 21, 33),), dynamic_shapes=(_DYNAMIC,))
+    captured = capture(program, input_channels=3)
+    _same_as(captured, network, _ANY_SIZES)
+    assert captured.program.state_dict is not program.state_dict
+
+
+def test_an_exported_program_for_multiples_keeps_its_multiple() -> None:
+    network = NeedsMultiplesOf(8).eval()
+    sizes = {0: torch.export.Dim.DYNAMIC, 2: 8 * torch.export.Dim("h"), 3: 8 * torch.export.Dim("w")}
+    program = torch.export.export(network, (torch.rand(2, 3, 40, 56),), dynamic_shapes=(sizes,))
+    captured = capture(program, input_channels=3)
+    assert (captured.symbol_multiple, captured.requirements.multiple) == (8, 8)
+
+
+def test_an_exported_program_of_fixed_size_is_refused_with_what_to_do() -> None:
+    program = torch.export.export(nn.Conv2d(3, 3, 3), (torch.rand(1, 3, 16, 16),))
+    with pytest.raises(InputError, match=r"height 16.*dynamic_shapes"):
+        capture(program, input_channels=3)
+
+
+def test_a_torchscript_module_is_refused_with_what_to_do() -> None:
+    with pytest.raises(InputError, match=r"hand over the nn\.Module"):
+        capture(torch.jit.trace(nn.Conv2d(3, 3, 3), torch.rand(1, 3, 8, 8)), input_channels=3)
+
+
+def test_truncated_division_of_a_size_becomes_floor_division_and_nothing_is_printed(
+    capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    program = capture(HalvesWithInt(), input_channels=3).program
+    assert math.trunc not in {node.target for node in program.graph.nodes}
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")
+    assert not recwarn.list

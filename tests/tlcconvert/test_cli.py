@@ -1,0 +1,215 @@
+"""The command line: what it writes, what it refuses, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from spandrel.architectures.Compact import Compact
+from torch import nn
+from typer.testing import CliRunner, Result
+
+from tlcconvert import cli
+
+
+class RunsCode:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch was_run",)
+
+
+def tlcconvert(*arguments: object) -> Result:
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    """A checkpoint of a network that converts in seconds."""
+    path = tmp_path / "model.pth"
+    torch.manual_seed(0)
+    torch.save(Compact(num_in_ch=3, num_out_ch=3, num_feat=4, num_conv=1, upscale=2).state_dict(), path)
+    return path
+
+
+def assert_refused(result: Result, code: int, *words: str) -> None:
+    """One sentence on stderr, no traceback, nothing on stdout."""
+    assert result.exit_code == code, result.output
+    message = result.stderr.strip()
+    for word in words:
+        assert word.lower() in message.lower()
+    assert "Traceback" not in message
+    assert result.stdout == ""
+
+
+def test_a_checkpoint_becomes_a_file_with_a_report(network: Path, tmp_path: Path) -> None:
+    out, report = tmp_path / "out.onnx", tmp_path / "report.json"
+    result = tlcconvert(network, "--train-size", "32x48", "-o", out, "--json", report)
+    assert result.exit_code == 0, result.output
+    onnx.checker.check_model(onnx.load(out), full_check=True)
+    session = onnxruntime.InferenceSession(out)
+    (image,) = session.run(None, {"input": np.zeros((2, 3, 5, 7), np.float32)})
+    assert image.shape == (2, 3, 10, 14)
+    facts = json.loads(report.read_text())
+    assert facts["metadata"]["train_size"] == "[32, 48]"
+    assert all(row["passed"] for row in facts["parity"])
+    assert "Nothing to localize" in result.stdout
+    assert f"({out.stat().st_size:,} bytes)" in result.stdout.replace("\n", "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.pth", "out.onnx", "report.json"]
+
+
+def test_a_dry_run_reports_and_writes_nothing(network: Path, tmp_path: Path) -> None:
+    result = tlcconvert(network, "--no-localize", "--dry-run")
+    assert result.exit_code == 0
+    assert "nothing was written" in result.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pth"]
+
+
+def test_quiet_prints_nothing(network: Path, tmp_path: Path) -> None:
+    result = tlcconvert(network, "--no-localize", "--quiet", "-o", tmp_path / "out.onnx")
+    assert (result.exit_code, result.output) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", ["empty"]),
+        (b"\x93\x17random bytes that are no checkpoint" * 9, ["model.pth"]),
+        ("truncated", ["model.pth"]),
+        ("unknown", ["architecture"]),
+        ("pickled module", ["--allow-pickle", "Sequential"]),
+        ("running code", ["--allow-pickle", "system"]),
+        ("torchscript", ["TorchScript", "state"]),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_and_an_existing_output_kept(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | str, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if isinstance(content, bytes):
+        network.write_bytes(content)
+    elif content == "truncated":
+        network.write_bytes(network.read_bytes()[:1000])
+    elif content == "unknown":
+        torch.save({"some.weight": torch.zeros(3, 3)}, network)
+    elif content == "pickled module":
+        torch.save(nn.Sequential(nn.Conv2d(3, 3, 3)), network)
+    elif content == "running code":
+        network.write_bytes(pickle.dumps({"weight": RunsCode()}))
+    else:
+        torch.jit.trace(nn.Conv2d(3, 3, 3), torch.zeros(1, 3, 8, 8)).save(str(network))
+    out = tmp_path / "out.onnx"
+    out.write_bytes(b"before")
+    assert_refused(tlcconvert(network, "--train-size", 32, "-o", out), 2, *words)
+    assert out.read_bytes() == b"before"
+    assert not (tmp_path / "was_run").exists()
+
+
+def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
+    out = tmp_path / "out.onnx"
+    assert_refused(tlcconvert(tmp_path / "missing.pth", "--train-size", 32, "-o", out), 2, "missing.pth")
+    assert_refused(tlcconvert(tmp_path, "--train-size", 32, "-o", out), 2, "directory")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], ["-o"]),
+        (["-o", "out.onnx"], ["--train-size"]),
+        (["-o", "out.onnx", "--train-size", "0"], ["between 1 and"]),
+        (["-o", "out.onnx", "--train-size", "-64"], ["between 1 and"]),
+        (["-o", "out.onnx", "--train-size", "99999999"], ["between 1 and"]),
+        (["-o", "out.onnx", "--train-size", "large"], ["train size"]),
+        (["-o", "out.onnx", "--train-size", "64", "--opset", "7"], ["opset"]),
+        (["-o", "out.onnx", "--train-size", "64", "--base-ratio", "0"], ["base ratio"]),
+        (["-o", "missing/out.onnx", "--train-size", "64"], ["missing"]),
+        (["-o", ".", "--train-size", "64"], ["directory"]),
+        (["-o", "out.onnx", "--train-size", "64", "--weights", "w.pth"], ["--weights"]),
+        (["-o", "out.onnx", "--train-size", "64", "--model", "a:b"], ["one network"]),
+    ],
+)
+def test_unusable_options_are_refused_before_any_work(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert_refused(tlcconvert(network, *options), 2, *words)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pth"]
+
+
+FACTORIES = '''
+import torch
+from torch import nn
+
+class Tokens(nn.Module):
+    """A statistic that is returned as it is beside what the image needs of it."""
+    def forward(self, x):
+        return x * torch.fft.rfft2(x).abs().mean((1, 2, 3), keepdim=True)
+
+class DataDependent(nn.Module):
+    def forward(self, x):
+        return x * 2 if x.mean() > 0.5 else x
+
+def fourier(): return Tokens()
+def data_dependent(): return DataDependent()
+def not_a_network(): return 3
+'''
+
+
+@pytest.fixture
+def factories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_networks.py").write_text(FACTORIES)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("factories")
+@pytest.mark.parametrize(
+    ("factory", "options", "code", "words"),
+    [
+        ("own_networks:data_dependent", [], 3, ["graph"]),
+        ("own_networks:not_a_network", [], 2, ["not_a_network"]),
+        ("own_networks:missing", [], 2, ["missing"]),
+        ("own_networks:fourier", ["--strict"], 5, ["Fourier transform", "own_networks.py"]),
+    ],
+)
+def test_each_way_to_fail_has_its_exit_code(
+    tmp_path: Path, factory: str, options: list[str], code: int, words: list[str]
+) -> None:
+    out = tmp_path / "out.onnx"
+    arguments = ["--model", factory, "--input-channels", 3, "--train-size", 32, "-o", out, *options]
+    assert_refused(tlcconvert(*arguments), code, *words)
+    assert not out.exists()
+
+
+def test_a_file_that_does_not_compute_the_network_is_not_written(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lowering is made wrong on purpose: every kernel of the exported model is doubled."""
+    pipeline = sys.modules["tlcconvert.convert"]
+    right = pipeline.lower
+
+    def wrong(*arguments: object) -> onnx.ModelProto:
+        model = right(*arguments)  # type: ignore[arg-type]
+        for initializer in model.graph.initializer:
+            values = onnx.numpy_helper.to_array(initializer)
+            if values.ndim == 4:
+                initializer.CopyFrom(onnx.numpy_helper.from_array(2 * values, initializer.name))
+        return model
+
+    monkeypatch.setattr(pipeline, "lower", wrong)
+    out = tmp_path / "out.onnx"
+    out.write_bytes(b"before")
+    assert_refused(tlcconvert(network, "--train-size", 32, "-o", out), 4, "FAILED", "1x64x64")
+    assert out.read_bytes() == b"before"
+
+
+def test_debug_shows_where_an_error_came_from(tmp_path: Path) -> None:
+    result = tlcconvert(tmp_path / "missing.pth", "--train-size", 32, "--dry-run", "--debug")
+    assert result.exit_code == 2
+    assert "Traceback" in result.stderr

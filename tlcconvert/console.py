@@ -1,0 +1,111 @@
+"""What a person at a terminal sees of a conversion: its stages while they run, and tables at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from passes.result import Skipped
+from tlcconvert.conversion import Conversion
+from tlcconvert.convert import Progress
+
+STAGES = {
+    "load": "Reading the model",
+    "capture": "Capturing the network as a graph with symbolic sizes",
+    "fold": "Folding what is constant or linear",
+    "localize": "Making global statistics local",
+    "export": "Writing standard ONNX operators",
+    "verify": "Checking the model in onnxruntime",
+}
+
+
+@contextmanager
+def live_progress(console: Console, is_quiet: bool) -> Iterator[Progress]:
+    """A callback for :func:`tlcconvert.convert` that shows the current stage and its detail."""
+    if is_quiet:
+        yield lambda _: None
+        return
+    with console.status("Starting") as status:
+        stage = ""
+
+        def show(text: str) -> None:
+            nonlocal stage
+            if text in STAGES:
+                stage = STAGES[text]
+                if not console.is_terminal:
+                    console.print(stage)
+                status.update(stage)
+            else:
+                status.update(f"{stage} [dim]({text})[/dim]")
+
+        yield show
+
+
+def print_conversion(console: Console, conversion: Conversion, written: Path | None, size: int) -> None:
+    """The report of one conversion: local statistics, folds, what stayed global, parity, the file."""
+    if conversion.sites:
+        console.print(_sites(conversion))
+    else:
+        console.print("Nothing to localize: the network has no global statistic that could be made local.")
+    _print_folds(console, conversion)
+    if conversion.left_global:
+        console.print(_left(conversion.left_global))
+    console.print(_parity(conversion))
+    for note in conversion.parity.notes:
+        console.print(f"Note: {note}.")
+    seconds = sum(conversion.seconds.values())
+    if written is None:
+        console.print(f"Dry run: nothing was written ({seconds:.0f} s).")
+    else:
+        console.print(f"Wrote {written} ({size:,} bytes) in {seconds:.0f} s.")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _sites(conversion: Conversion) -> Table:
+    count = len(conversion.sites)
+    table = _table(
+        f"{count} statistic{'s' * (count != 1)} made local", "statistic", "where", "feature", "window"
+    )
+    for site in conversion.sites:
+        feature, window = (f"{height}x{width}" for height, width in (site.map.feature_size, site.map.window))
+        table.add_row(site.rewrite.kind, site.rewrite.where, feature, window)
+    table.caption = "feature: size of the map at train size; window: what the statistic is taken over"
+    return table
+
+
+def _print_folds(console: Console, conversion: Conversion) -> None:
+    """A row per fold; constants, which every network has by the dozen, as one number."""
+    folds = [rewrite for rewrite in conversion.folded.rewrites if rewrite.kind != "constant"]
+    if folds:
+        table = _table("Folded exactly", "what", "where", "before", "after", "note")
+        for rewrite in folds:
+            table.add_row(rewrite.kind, rewrite.where, rewrite.before, rewrite.after, rewrite.note)
+        console.print(table)
+    constants = len(conversion.folded.rewrites) - len(folds)
+    if constants:
+        console.print(f"{constants} constant expressions computed once.")
+
+
+def _left(left: Sequence[Skipped]) -> Table:
+    table = _table("Left global", "what", "where", "why")
+    for skipped in left:
+        table.add_row(skipped.kind, skipped.where, skipped.reason)
+    return table
+
+
+def _parity(conversion: Conversion) -> Table:
+    table = _table("Verified", "compared", "size", "error", "of scale", "")
+    for row in conversion.parity.comparisons:
+        table.add_row(row.what, row.size, f"{row.error:.1e}", f"{row.relative_error:.1e}", row.note or "ok")
+    return table

@@ -1,0 +1,58 @@
+"""What a converted file says about itself, as key and value pairs in its ONNX metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+
+from passes.localize import Localized
+from tlcconvert.capture import Captured
+
+
+def describe(
+    captured: Captured,
+    train_size: tuple[int, int] | None,
+    base_ratio: float,
+    localized: Localized | None,
+    source_sha256: str,
+) -> dict[str, str]:
+    """Tool version, source, sizes and every window; JSON where a value is more than one word.
+
+    ``base_size`` is the window in pixels of the image; it is of the train size rounded up to the network's
+    multiple, as ``train_size`` is.
+    """
+    requirements = captured.requirements
+    facts: dict[str, object] = {
+        "tlcconvert_version": version("tlcconvert"),
+        "source_sha256": source_sha256,
+        "input_channels": captured.inputs.channels,
+        "scale": requirements.scale,
+        "size_multiple": requirements.multiple,
+        "size_minimum": requirements.minimum,
+    }
+    if localized is not None and train_size is not None:
+        facts |= {
+            "train_size": list(localized.training.train_size),
+            "base_size": list(localized.training.base_size),
+            "base_ratio": base_ratio,
+            "windows": [
+                {"where": site.rewrite.where, "kind": site.rewrite.kind, "window": site.map.window}
+                for site in localized.sites
+            ],
+        }
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
+
+
+def state_sha256(network: nn.Module | ExportedProgram) -> str:
+    """Hash of the names, shapes and values of a network's state, in the order of the names."""
+    state = network.state_dict if isinstance(network, ExportedProgram) else network.state_dict()
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

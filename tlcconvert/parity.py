@@ -1,0 +1,85 @@
+"""The outcome of comparing two implementations of one network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tlcconvert.errors import ParityError
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two results for one input.
+
+    Attributes:
+        what: which two, e.g. ``"onnx / converted"``.
+        batch, height, width: size of the input in images and pixels.
+        error: largest absolute difference.
+        magnitude: largest absolute value of the reference.
+        bound: the largest ``relative_error`` that passes.
+        note: why it failed where that is not the error, or why the bound is what it is.
+    """
+
+    what: str
+    batch: int
+    height: int
+    width: int
+    error: float
+    magnitude: float
+    bound: float
+    note: str = ""
+
+    @property
+    def size(self) -> str:
+        return f"{self.batch}x{self.height}x{self.width}"
+
+    @property
+    def relative_error(self) -> float:
+        return self.error / self.magnitude if self.magnitude else self.error
+
+    @property
+    def passed(self) -> bool:
+        """False for a NaN too: it compares as not smaller."""
+        return self.relative_error <= self.bound
+
+
+@dataclass(frozen=True)
+class Parity:
+    """All comparisons of one verification.
+
+    Attributes:
+        comparisons: what was compared, in the order it was run.
+        notes: facts about the verification itself, such as a size at which the reference raises.
+    """
+
+    comparisons: tuple[Comparison, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.comparisons) and all(comparison.passed for comparison in self.comparisons)
+
+    @property
+    def failures(self) -> tuple[Comparison, ...]:
+        return tuple(comparison for comparison in self.comparisons if not comparison.passed)
+
+    def table(self) -> str:
+        """The comparisons as plain text, one line each."""
+        lines = [f"{'compared':<22}{'size':>16}{'error':>11}{'of scale':>11}  verdict"]
+        for row in self.comparisons:
+            verdict = "ok" if row.passed else f"FAILED (bound {row.bound:.0e})"
+            note = f"  {row.note}" if row.note else ""
+            lines.append(
+                f"{row.what:<22}{row.size:>16}{row.error:>11.1e}{row.relative_error:>11.1e}  {verdict}{note}"
+            )
+        return "\n".join([*lines, *self.notes])
+
+    def raise_for_mismatch(self) -> None:
+        """Raises ParityError, whose message is :meth:`table`, unless every comparison passed."""
+        if not self.comparisons:
+            raise ParityError(
+                "Nothing was compared: the reference accepts none of the sizes.\n" + self.table()
+            )
+        if not self.passed:
+            failed = f"{len(self.failures)} of {len(self.comparisons)} comparisons failed"
+            raise ParityError(f"The two networks do not compute the same: {failed}.\n{self.table()}")

@@ -1,0 +1,168 @@
+"""Which image sizes a network accepts: a multiple and a minimum, found by running it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from tlcconvert.eager_reference import tensors_of
+from tlcconvert.errors import CaptureError
+from tlcconvert.network_inputs import NetworkInputs
+
+_MULTIPLES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 112, 128)
+_USUAL_FIXED_SIZES = (32, 48, 64, 128, 192, 224, 256, 512)
+_BASE_SIZE = 48
+_PROBE_BATCH = 2
+
+
+@dataclass(frozen=True)
+class SizeRequirements:
+    """Height and width a network accepts.
+
+    Attributes:
+        multiple: both must be multiples of it, in pixels.
+        minimum: both must be at least this, in pixels; a multiple of ``multiple``.
+        scale: size of the first output that is an image over that of the input, or 0 if none is.
+    """
+
+    multiple: int = 1
+    minimum: int = 1
+    scale: int = 1
+
+    def up(self, size: int) -> int:
+        """``size`` rounded up to what the network accepts."""
+        return max(self.minimum, -(-size // self.multiple) * self.multiple)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What one run at one size showed: whether the network accepts it, the size of each output, why not."""
+
+    output_sizes: tuple[tuple[int, ...], ...] = ()
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        return not self.reason
+
+
+class SizeProbe:
+    """Runs a network at sizes and remembers which it accepts.
+
+    A size is accepted when the network returns finite values there.
+    """
+
+    def __init__(self, network: nn.Module, inputs: NetworkInputs) -> None:
+        self._network = network
+        self._inputs = inputs
+        self._seen: dict[tuple[int, int, int], Accepted] = {}
+
+    def __call__(self, height: int, width: int, batch: int = _PROBE_BATCH) -> Accepted:
+        key = (height, width, batch)
+        if key not in self._seen:
+            self._seen[key] = self._run(height, width, batch)
+        return self._seen[key]
+
+    def _run(self, height: int, width: int, batch: int) -> Accepted:
+        try:
+            with torch.no_grad():
+                outputs = tensors_of(self._network(*self._inputs.random(batch, height, width)))
+        except Exception as error:
+            first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            return Accepted(reason=f"{type(error).__name__}: {first_line}")
+        if not outputs:
+            return Accepted(reason="it returns no tensor")
+        if any(not bool(torch.isfinite(output).all()) for output in outputs if output.is_floating_point()):
+            return Accepted(reason="it returns NaN or infinity")
+        return Accepted(output_sizes=tuple(tuple(output.shape[2:]) for output in outputs))
+
+
+def probe_size_requirements(
+    probe: SizeProbe, *, multiple_hint: int = 1, minimum_hint: int = 0
+) -> SizeRequirements:
+    """The smallest multiple and minimum with which the network behind ``probe`` accepts every size tried.
+
+    Args:
+        multiple_hint, minimum_hint: what a registry says; they speed the search up and reach sizes it would
+            not try (a minimum of 512), but what counts is what the network does.
+
+    Raises:
+        CaptureError: no size, or one size only, is accepted.
+    """
+    base = max(_BASE_SIZE, minimum_hint)
+    divisors = [divisor for divisor in _MULTIPLES if multiple_hint % divisor == 0]
+    without_scale: SizeRequirements | None = None
+    for multiple in dict.fromkeys([*divisors, multiple_hint, *_MULTIPLES]):
+        scale = _scale_at_multiples(probe, multiple, base)
+        if scale is None or (scale == 0 and without_scale is not None):
+            continue
+        found = SizeRequirements(multiple, _minimum(probe, multiple, scale, base), scale)
+        if scale:
+            return found
+        without_scale = found
+    if without_scale is None:
+        raise CaptureError(_why_no_size(probe, base))
+    return without_scale
+
+
+def _scale_at_multiples(probe: SizeProbe, multiple: int, base: int) -> int | None:
+    """The scale if sizes that are odd multiples of ``multiple`` are accepted and share one, else None."""
+    first = -(-base // multiple) | 1
+    factors = ((first, first + 2), (first + 4, first), (first + 2, first + 3))
+    scales = {_scale(probe, multiple * rows, multiple * columns) for rows, columns in factors}
+    return scales.pop() if len(scales) == 1 else None
+
+
+def _scale(probe: SizeProbe, height: int, width: int) -> int | None:
+    """Output over input size; 0 if the output is no whole multiple of the input; None if not accepted."""
+    accepted = probe(height, width)
+    if not accepted:
+        return None
+    for size in accepted.output_sizes:
+        if len(size) == 2 and size[0] % height == 0 and size[0] // height * width == size[1]:
+            return size[0] // height
+    return 0
+
+
+def _minimum(probe: SizeProbe, multiple: int, scale: int, base: int) -> int:
+    """The smallest size from which on the next sizes are all accepted, square and beside a longer side."""
+    longer = -(-base // multiple) * multiple
+    sizes = range(multiple, longer + 1, multiple)
+    run_length = 3
+    for start in range(len(sizes)):
+        if all(_fits(probe, size, longer, scale) for size in sizes[start : start + run_length]):
+            return sizes[start]
+    return longer
+
+
+def _fits(probe: SizeProbe, size: int, longer: int, scale: int) -> bool:
+    return all(_scale(probe, *at) == scale for at in ((size, size), (size, longer), (longer, size)))
+
+
+def _why_no_size(probe: SizeProbe, base: int) -> str:
+    fixed = next((size for size in sorted({*_USUAL_FIXED_SIZES, base}) if probe(size, size, 1)), None)
+    if fixed is None:
+        return f"The network accepts no size that was tried; at {base}x{base}: {probe(base, base).reason}."
+    if not probe(fixed, fixed):
+        return f"The network accepts one image at a time only; at batch 2: {probe(fixed, fixed).reason}."
+    other = probe(2 * fixed, 2 * fixed)
+    why = "" if other else f"; at {2 * fixed}x{2 * fixed}: {other.reason}"
+    return f"The network accepts images of {fixed}x{fixed} but not of other sizes{why}."
+
+
+def sizes_to_compare(requirements: SizeRequirements) -> Iterator[tuple[int, int]]:
+    """Accepted sizes that differ in parity, in proportion and from each other; the smallest ones first."""
+    least, up = requirements.minimum, requirements.up
+    step = requirements.multiple
+    sizes = (
+        (least, least),
+        (least, up(40)),
+        (up(33), least + step),
+        (up(36), up(47)),
+        (up(51), up(38)),
+        (up(64), up(64)),
+        (up(57) + step, up(71)),
+    )
+    yield from dict.fromkeys(sizes)

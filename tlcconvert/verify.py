@@ -1,0 +1,251 @@
+"""Running an ONNX file in onnxruntime against PyTorch.
+
+The error of a comparison is measured against the scale of the output. Where it exceeds the tolerance the
+reference is run once more in float64: a network that amplifies rounding so much that PyTorch's own float32
+result is as far from the float64 one passes with that distance as its bound, and the table says so.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import nn
+
+from passes.localize import Localized
+from tlcconvert.capture import Captured
+from tlcconvert.eager_reference import EagerReference, evaluation_copy, tensors_of
+from tlcconvert.errors import InputError
+from tlcconvert.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
+from tlcconvert.parity import Comparison, Parity
+from tlcconvert.parity_sizes import bracketing_sizes, unchanged_sizes
+
+Size = tuple[int, int] | tuple[int, int, int]
+
+DEFAULT_SIZES: tuple[Size, ...] = ((1, 64, 64), (2, 48, 80), (1, 97, 65), (3, 33, 40))
+TOLERANCE = 1e-5
+_ILL_CONDITIONED = 4.0
+_MOST = 1e-3
+_WITHOUT_WINDOWS = (64, 64)
+
+
+def verify(
+    onnx_path: str | os.PathLike[str],
+    module: nn.Module,
+    sizes: Iterable[Size] = DEFAULT_SIZES,
+    tolerance: float = TOLERANCE,
+) -> Parity:
+    """Compares an ONNX file in onnxruntime with an eager module, at random images of several sizes.
+
+    Args:
+        onnx_path: a file whose first input is an image batch [N, C, H, W], float32.
+        module: the reference; it is copied and run in evaluation mode, in float32.
+        sizes: (height, width) or (batch, height, width) of each image, in pixels.
+        tolerance: largest error as a fraction of the largest absolute value of the reference's output.
+
+    Returns:
+        One comparison per size and output. Call ``raise_for_mismatch()`` on it to fail with a table.
+
+    Raises:
+        InputError: the file is not a model onnxruntime can run, or it has inputs that are no float tensors.
+    """
+    try:
+        session = inference_session(Path(onnx_path).read_bytes(), Path(onnx_path).parent)
+    except OSError as error:
+        raise InputError(f"Cannot read {onnx_path}: {error.strerror}.") from error
+    reference = EagerReference(evaluation_copy(module))
+    inputs = _inputs_of(session)
+    batches = [size if len(size) == 3 else (1, *size) for size in sizes]
+    return compare_session(session, reference, inputs, batches, tolerance, "onnx / eager")
+
+
+def inference_session(model: bytes, folder: Path | None = None) -> onnxruntime.InferenceSession:
+    """onnxruntime's CPU session with its default optimisations, silent.
+
+    Raises:
+        InputError: onnxruntime refuses the model; the message is its own.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    if folder is not None:
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(folder.resolve())
+        )
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise InputError(f"onnxruntime cannot load the model: {str(error).splitlines()[0]}") from error
+
+
+def compare_session(
+    session: onnxruntime.InferenceSession,
+    reference: nn.Module,
+    inputs: NetworkInputs,
+    sizes: Sequence[tuple[int, int, int]],
+    tolerance: float,
+    what: str,
+) -> Parity:
+    """``session`` against ``reference`` at (batch, height, width) each; see :func:`verify`."""
+    names = [value.name for value in session.get_inputs()]
+
+    def run(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        feeds = {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)}
+        return tuple(torch.from_numpy(np.asarray(result)) for result in session.run(None, feeds))
+
+    return compare_callables(run, reference, inputs, sizes, tolerance, what)
+
+
+def compare_callables(
+    candidate: Any,
+    reference: nn.Module,
+    inputs: NetworkInputs,
+    sizes: Sequence[tuple[int, int, int]],
+    tolerance: float,
+    what: str,
+) -> Parity:
+    """``candidate`` against ``reference`` at (batch, height, width) each.
+
+    A size at which the reference raises or returns something that is not finite is noted, not compared.
+    """
+    comparisons: list[Comparison] = []
+    notes: list[str] = []
+    for seed, size in enumerate(sizes):
+        images = inputs.random(*size, seed=seed)
+        label = "x".join(map(str, size))
+        try:
+            expected = tensors_of(reference(*(image.clone() for image in images)))
+        except Exception as error:
+            notes.append(f"{what} at {label} not compared: the reference raises {_first_line(error)}")
+            continue
+        if not all(bool(tensor.isfinite().all()) for tensor in expected):
+            notes.append(f"{what} at {label} not compared: the reference returns values that are not finite")
+            continue
+        comparisons += _compare_outputs(candidate, reference, images, expected, tolerance, what, size)
+    return Parity(tuple(comparisons), tuple(notes))
+
+
+def _compare_outputs(
+    candidate: Any,
+    reference: nn.Module,
+    images: Sequence[torch.Tensor],
+    expected: Sequence[torch.Tensor],
+    tolerance: float,
+    what: str,
+    size: tuple[int, int, int],
+) -> list[Comparison]:
+    try:
+        with torch.no_grad():
+            computed = tensors_of(candidate(*(image.clone() for image in images)))
+    except Exception as error:
+        return [Comparison(what, *size, math.nan, 1.0, tolerance, f"it raises {_first_line(error)}")]
+    if [tensor.shape for tensor in computed] != [tensor.shape for tensor in expected]:
+        shapes = [[list(tensor.shape) for tensor in side] for side in (computed, expected)]
+        return [Comparison(what, *size, math.nan, 1.0, tolerance, f"shapes {shapes[0]}, not {shapes[1]}")]
+    rows = [
+        Comparison(what, *size, _distance(own, other), _magnitude(other), tolerance)
+        for own, other in zip(computed, expected, strict=True)
+    ]
+    if all(row.passed for row in rows):
+        return rows
+    return _against_double(reference, images, computed, expected, tolerance, what, size, rows)
+
+
+def _against_double(
+    reference: nn.Module,
+    images: Sequence[torch.Tensor],
+    computed: Sequence[torch.Tensor],
+    expected: Sequence[torch.Tensor],
+    tolerance: float,
+    what: str,
+    size: tuple[int, int, int],
+    rows: list[Comparison],
+) -> list[Comparison]:
+    """Both results against the reference in float64; ``rows`` where it has none."""
+    try:
+        double = copy.deepcopy(reference).double()
+        with torch.no_grad():
+            exact = tensors_of(double(*(image.double() for image in images)))
+    except Exception:
+        return rows
+    judged = []
+    for row, own, other, truth in zip(rows, computed, expected, exact, strict=True):
+        rounding = _distance(other, truth) / max(_magnitude(truth), 1e-300)
+        if row.passed or truth.dtype != torch.float64 or not rounding > tolerance / _ILL_CONDITIONED:
+            judged.append(row)
+            continue
+        bound = min(_ILL_CONDITIONED * rounding, _MOST)
+        note = f"against float64, from which PyTorch's own float32 is {rounding:.0e} away"
+        judged.append(Comparison(what, *size, _distance(own, truth), _magnitude(truth), bound, note))
+    return judged
+
+
+def _distance(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float((a.double() - b.double()).abs().max()) if a.numel() else 0.0
+
+
+def _magnitude(tensor: torch.Tensor) -> float:
+    return float(tensor.double().abs().max()) if tensor.numel() else 0.0
+
+
+def _first_line(error: Exception) -> str:
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    return f"{type(error).__name__}: {lines[0]}"
+
+
+def _inputs_of(session: onnxruntime.InferenceSession) -> NetworkInputs:
+    image, *extra = session.get_inputs()
+    if image.type != "tensor(float)" or len(image.shape) != 4 or not isinstance(image.shape[1], int):
+        raise InputError(f"The model's first input {image.name} is no float32 image batch [N, C, H, W].")
+    names = dict(zip([image.shape[axis] for axis in (0, 2, 3)], (BATCH, HEIGHT, WIDTH), strict=True))
+    return NetworkInputs(
+        image.shape[1],
+        tuple(
+            ExtraInput(value.name, tuple(names.get(size, size) for size in value.shape)) for value in extra
+        ),
+    )
+
+
+def verify_conversion(
+    model: onnx.ModelProto,
+    converted: nn.Module,
+    original: nn.Module,
+    captured: Captured,
+    localized: Localized | None,
+    report: Callable[[str], None],
+) -> Parity:
+    """The proofs a conversion must pass before it is handed over.
+
+    The ONNX model against the converted network in eager PyTorch, at sizes around the windows; and the
+    converted network against the original at sizes where every statistic still covers its whole map (at all
+    sizes where nothing was localised).
+    """
+    requirements = captured.requirements
+    window = localized.training.base_size if localized and localized.sites else _WITHOUT_WINDOWS
+    sizes = bracketing_sizes(window)
+    session = inference_session(model.SerializeToString())
+    report("running the model in onnxruntime")
+    parity = compare_session(session, converted, captured.inputs, sizes, TOLERANCE, "onnx / converted")
+    assumed = tuple(
+        f"the graph relies on {assumption}, at sizes too large to run" for assumption in captured.assumptions
+    )
+    parity = Parity(parity.comparisons, parity.notes + assumed)
+    report("running the converted network against the original")
+    if localized is not None and localized.sites:
+        sizes = unchanged_sizes(
+            window, lambda *size: localized.is_unchanged_at(*(requirements.up(extent) for extent in size))
+        )
+    if not sizes:
+        note = "converted / original not compared: at no size does every feature map fit its window"
+        return Parity(parity.comparisons, (*parity.notes, note))
+    unchanged = compare_callables(
+        converted, original, captured.inputs, sizes, TOLERANCE, "converted / original"
+    )
+    return Parity(parity.comparisons + unchanged.comparisons, parity.notes + unchanged.notes)
