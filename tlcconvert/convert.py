@@ -1,6 +1,6 @@
 """The pipeline: from a network to a verified ONNX model.
 
-capture -> simplify -> fold -> localize -> wrap sizes -> lower -> tidy -> verify
+capture -> simplify -> fold -> localize -> speed up -> wrap sizes -> lower -> tidy -> verify
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from passes.result import PassResult, Skipped
 from passes.simplify import simplify
 from passes.simplify.fold_constants import fold_constants
 from passes.sizes import image_size
+from passes.speed.channel_mean import channel_mean
 from tlcconvert.capture import Captured, capture
 from tlcconvert.conversion import Conversion
 from tlcconvert.eager_reference import tensors_of
@@ -148,6 +149,7 @@ def _convert_captured(captured: Captured, options: Options, sha256: str, stages:
     if options.strict and left_global:
         raise StrictError(_still_global(left_global))
     with stages("export"):
+        channel_mean(program)
         wrap_sizes(program, requirements.multiple, requirements.minimum, requirements.scale)
         metadata = describe(captured, options.train_size, options.base_ratio, localized, sha256)
         names = ["input", *(extra.name for extra in captured.inputs.extra)]
