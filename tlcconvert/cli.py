@@ -51,6 +51,10 @@ def convert(
     weights: Annotated[Path | None, typer.Option(help="State dict for --model.")] = None,
     localize: Annotated[bool, typer.Option("--localize/--no-localize", help="Make statistics local.")] = True,
     fold: Annotated[bool, typer.Option("--fold/--no-fold", help="Fold branches and batch norms.")] = True,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", help="Approximate means and norms on a grid of windows; notes the deviation."),
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Fail if a statistic stays global.")] = False,
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Let the model file run code, as a pickled module does.")
@@ -70,7 +74,7 @@ def convert(
     errors = Console(stderr=True)
     request = Request(
         model, output, train_size, base_ratio, opset, output_index, input_channels, factory, weights, localize,
-        fold, strict, allow_pickle, dry_run, report, quiet,
+        fold, fast, strict, allow_pickle, dry_run, report, quiet,
     )  # fmt: skip
     try:
         run(request, errors)
@@ -107,6 +111,7 @@ class Request:
     weights: Path | None
     localize: bool
     fold: bool
+    fast: bool
     strict: bool
     allow_pickle: bool
     dry_run: bool
@@ -134,6 +139,7 @@ def run(request: Request, errors: Console) -> None:
         request.fold,
         request.opset,
         request.strict,
+        request.fast,
     )
     for path in (None if request.dry_run else request.output, request.report):
         if path is not None:
@@ -180,6 +186,7 @@ def _converted(request: Request, size: tuple[int, int] | None, progress: Progres
         fold_branches=request.fold,
         opset=request.opset,
         strict=request.strict,
+        fast=request.fast,
         known_requirements=SizeRequirements(network.multiple, network.minimum, network.scale),
         source_sha256=network.sha256,
         progress=progress,

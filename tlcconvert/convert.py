@@ -39,6 +39,7 @@ Progress = Callable[[str], None]
 
 _LARGEST_TRAIN_SIZE = 16384
 _OPSETS = range(18, 25)
+_NODES_PER_WINDOW = 12
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Options:
     fold_branches: bool
     opset: int
     strict: bool
+    fast: bool
 
     def __post_init__(self) -> None:
         if self.train_size is None:
@@ -87,6 +89,7 @@ def convert(
     fold_branches: bool = True,
     opset: int = 18,
     strict: bool = False,
+    fast: bool = False,
     known_requirements: SizeRequirements | None = None,
     source_sha256: str = "",
     progress: Progress | None = None,
@@ -106,6 +109,8 @@ def convert(
         fold_branches: False leaves branches and batch norms as they are.
         opset: 18 to 24.
         strict: raise where a statistic stays global.
+        fast: take means and norms at every 12th of a window only and interpolate between; approximate, and
+            the deviation from exact local statistics is measured and noted.
         known_requirements: multiple and minimum a registry knows; confirmed by running the network.
         source_sha256: hash of the file the network came from; by default that of its sorted state.
         progress: called with the name of each stage as it begins, and with what it is doing.
@@ -117,7 +122,7 @@ def convert(
         StrictError: ``strict``, and a statistic stays global.
     """
     pair = (train_size, train_size) if isinstance(train_size, int) else train_size
-    options = Options(pair, base_ratio, output_index, localize_statistics, fold_branches, opset, strict)
+    options = Options(pair, base_ratio, output_index, localize_statistics, fold_branches, opset, strict, fast)
     channels = input_channels or input_channels_of(network)
     if channels is None:
         raise InputError(
@@ -176,7 +181,8 @@ def _localized(
 ) -> Localized | None:
     if not options.localize_statistics or options.train_size is None:
         return None
-    training = Training.on_crops(options.train_size, options.base_ratio, requirements.multiple)
+    nodes = _NODES_PER_WINDOW if options.fast else None
+    training = Training.on_crops(options.train_size, options.base_ratio, requirements.multiple, nodes)
     localized = localize(program, training)
     fold_constants(program)
     return localized

@@ -42,16 +42,18 @@ class Grid:
         height, width: axes in the graph with the extents of that map.
         is_interior: True while there is one value per full window (``[H-k+1, W-k+1]``), False once the
             border is replicated and there is one per element of the map.
+        ratio: None, or nodes per window where only every ``window // ratio``-th window has a value.
     """
 
     map: FeatureMap
     height: Axis
     width: Axis
     is_interior: bool = True
+    ratio: int | None = None
 
     def matches(self, other: Grid) -> bool:
         """Whether two lifted tensors can be combined window by window."""
-        return self.map == other.map and self.is_interior == other.is_interior
+        return (self.map, self.is_interior, self.ratio) == (other.map, other.is_interior, other.ratio)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ rule of :mod:`passes.localize.rules` carries it over.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import fx
 from torch.export import ExportedProgram
@@ -36,6 +36,7 @@ from passes.localize.nested import separate_nested
 from passes.localize.normalization import Norm
 from passes.localize.rules import Site, Value, lift
 from passes.localize.window import FeatureMap, Training
+from passes.operators.grid_nodes import spacing
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite, Skipped
 from passes.simplify.common_subexpressions import share_common_subexpressions
@@ -127,9 +128,9 @@ def _localize_norms(
         norm = normalization.match(node, layouts)
         if norm is None:
             continue
-        map_ = _grid(norm.layout, image, training).map
-        if normalization.normalize_locally(norm, map_):
-            sites.append(_site(norm, map_))
+        grid = _grid(norm.layout, image, training)
+        if normalization.normalize_locally(norm, grid.map, grid.ratio):
+            sites.append(_site(norm, grid.map, grid.ratio))
     return sites
 
 
@@ -196,8 +197,10 @@ def _lifted(
                     continue
                 door = component.doors[node]
                 grid = _grid(door.layout, image, training)
+                if not door.has_grid_form:
+                    grid = replace(grid, ratio=None)
                 values[node] = door.local(Doorway(door, emit, grid))
-                sites.append(_site(door, grid.map))
+                sites.append(_site(door, grid.map, grid.ratio))
             elif any(source in values for source in node.all_input_nodes):
                 values[node] = lift(Site(node, emit, values, image))
         except NotLiftable as reason:
@@ -246,16 +249,20 @@ def _ask_local_batch(node: fx.Node, lifted: Lifted, graph: fx.Graph) -> None:
 
 def _grid(layout: PixelLayout, image: ImageSize, training: Training) -> Grid:
     height, width = layout.height, layout.width
-    return Grid(FeatureMap.of(height.size, width.size, image, training), height, width)
+    map_ = FeatureMap.of(height.size, width.size, image, training)
+    ratio = training.nodes_per_window
+    if ratio is not None and all(spacing(window, ratio) == 1 for window in map_.window):
+        ratio = None
+    return Grid(map_, height, width, ratio=ratio)
 
 
-def _site(door: Door | Norm | ChannelAttention, map_: FeatureMap) -> LocalSite:
+def _site(door: Door | Norm | ChannelAttention, map_: FeatureMap, ratio: int | None = None) -> LocalSite:
     feature, window = (f"{height}x{width}" for height, width in (map_.feature_size, map_.window))
     rewrite = Rewrite(
         kind=door.kind,
         where=where(door.node),
         before=str(door.node.target),
-        after=f"window {window}",
+        after=f"window {window}" if ratio is None else f"window {window}, {ratio} nodes each",
         note=f"feature {feature} at train size",
     )
     return LocalSite(rewrite, map_)

@@ -152,7 +152,7 @@ _MATCHERS: dict[Any, Callable[[fx.Node, fx.Node, PixelLayout, dict[str, Any]], N
 }
 
 
-def normalize_locally(norm: Norm, map_: FeatureMap) -> bool:
+def normalize_locally(norm: Norm, map_: FeatureMap, ratio: int | None = None) -> bool:
     """Puts the local normalisation in the place of ``norm``; False where its statistics are used as well."""
     results = _results(norm.node)
     if results is None:
@@ -160,7 +160,11 @@ def normalize_locally(norm: Norm, map_: FeatureMap) -> bool:
     emit = Emitter(norm.node.graph, norm.node)
     pixels = as_map(emit, norm.source, norm.layout)
     groups = _channel_count(norm) if norm.groups is None else norm.groups
-    normalized = emit.call(tlc.local_normalize.default, pixels, *map_.window, groups, norm.eps)
+    statistics = (*map_.window, groups, norm.eps)
+    if ratio is None:
+        normalized = emit.call(tlc.local_normalize.default, pixels, *statistics)
+    else:
+        normalized = emit.call(tlc.grid_normalize.default, pixels, *statistics, ratio)
     for parameter, target in ((norm.weight, aten.mul.Tensor), (norm.bias, aten.add.Tensor)):
         if parameter is not None:
             normalized = emit.call(target, normalized, emit.reshape(parameter, [1, -1, 1, 1]))

@@ -25,8 +25,12 @@ def to_own_map(emit: Emitter, lifted: Lifted) -> Lifted:
     if not lifted.grid.is_interior:
         return lifted
     height, width = emit.extent(lifted.grid.height), emit.extent(lifted.grid.width)
-    node = emit.call(tlc.replicate.default, lifted.node, height, width)
-    return Lifted(node, lifted.shape, replace(lifted.grid, is_interior=False))
+    if lifted.grid.ratio is None:
+        node = emit.call(tlc.replicate.default, lifted.node, height, width)
+    else:
+        window = lifted.grid.map.window
+        node = emit.call(tlc.grid_spread.default, lifted.node, height, width, *window, lifted.grid.ratio)
+    return Lifted(node, lifted.shape, replace(lifted.grid, is_interior=False, ratio=None))
 
 
 def to_extent(emit: Emitter, lifted: Lifted, height: fx.Node | int, width: fx.Node | int) -> fx.Node:

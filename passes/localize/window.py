@@ -18,16 +18,28 @@ from passes.sizes import ImageSize
 
 @dataclass(frozen=True)
 class Training:
-    """What the network was trained on: crop height and width, and the window they imply, in image pixels."""
+    """What the network was trained on: crop height and width, and the window they imply, in image pixels.
+
+    Attributes:
+        nodes_per_window: None for exact statistics; else means, variances and norms are taken at every
+            ``window // nodes_per_window``-th window only and interpolated between.
+    """
 
     train_size: tuple[int, int]
     base_size: tuple[int, int]
+    nodes_per_window: int | None = None
 
     @classmethod
-    def on_crops(cls, train_size: tuple[int, int], base_ratio: float = 1.5, multiple: int = 1) -> Training:
+    def on_crops(
+        cls,
+        train_size: tuple[int, int],
+        base_ratio: float = 1.5,
+        multiple: int = 1,
+        nodes_per_window: int | None = None,
+    ) -> Training:
         """Crops of ``train_size``, rounded up to ``multiple`` as the network itself would have seen them."""
         height, width = (-(-size // multiple) * multiple for size in train_size)
-        return cls((height, width), (int(base_ratio * height), int(base_ratio * width)))
+        return cls((height, width), (int(base_ratio * height), int(base_ratio * width)), nodes_per_window)
 
 
 @dataclass(frozen=True)

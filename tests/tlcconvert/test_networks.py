@@ -84,7 +84,7 @@ NETWORKS = {
     ),
     "MPRNet": Network(mprnet, {MEAN: 1}, output_index=0),
     "Restormer": Network(restormer, {ATTENTION: 8}),
-    "MIRNet2": Network(mirnet, {MEAN: 1}),
+    "MIRNet2": Network(mirnet, {MEAN: 16, "softmax-weighted sum": 24}),
     "M3SNet": Network(m3snet, {MEAN: 13, ATTENTION: 1}),
     "RetinexFormer": Network(lambda: RetinexFormer(n_feat=8, stage=1), {ATTENTION: 5}, input_channels=3),
     "HVI-CIDNet": Network(lambda: HVICIDNet(channels=[8, 8, 16, 32], heads=[1, 2, 4, 8]), {ATTENTION: 12}),

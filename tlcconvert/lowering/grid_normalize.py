@@ -8,15 +8,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from onnxscript import FLOAT, ir
 from onnxscript.onnx_types import TensorType
 
 from passes.operators.grid_nodes import spacing
 from tlcconvert.lowering.box_sum import area
-from tlcconvert.lowering.grid_spread import grid_spread
-from tlcconvert.lowering.grid_variance import grid_power_sums
+from tlcconvert.lowering.grid_spread import interpolations, spread
+from tlcconvert.lowering.grid_sum import grid_power_sums
 from tlcconvert.lowering.local_normalize import local_normalize
 from tlcconvert.lowering.local_variance import moments
 from tlcconvert.lowering.opset import integers, op
@@ -38,13 +36,13 @@ def grid_normalize(
     mean, variance = moments(sums, squares, count)
     level = _float(op.ReduceMean(mean, integers(-2, -1), keepdims=1))
     offset = _float(op.Sub(mean, op.Cast(level, to=ir.DataType.DOUBLE)))
-    spread = _float(op.Add(variance, op.Constant(value=ir.tensor(eps, dtype=ir.DataType.DOUBLE))))
-    offset, spread = (
-        op.Unsqueeze(grid_spread(grid, *size, window_height, window_width, ratio), integers(2))
-        for grid in (offset, spread)
+    stabilised = _float(op.Add(variance, op.Constant(value=ir.tensor(eps, dtype=ir.DataType.DOUBLE))))
+    rows, columns = interpolations(*size, window_height, window_width, ratio)
+    offset, stabilised = (
+        op.Unsqueeze(spread(grid, rows, columns), integers(2)) for grid in (offset, stabilised)
     )
     centred = op.Sub(op.Sub(by_group, op.Unsqueeze(level, integers(2))), offset)
-    return op.Reshape(op.Div(centred, op.Sqrt(spread)), op.Shape(x))
+    return op.Reshape(op.Div(centred, op.Sqrt(stabilised)), op.Shape(x))
 
 
 def _by_group(grid: TensorType, groups: int) -> TensorType:
@@ -52,5 +50,5 @@ def _by_group(grid: TensorType, groups: int) -> TensorType:
     return op.Reshape(grid, op.Concat(integers(0, groups, -1), op.Shape(grid, start=2), axis=0))
 
 
-def _float(x: TensorType) -> Any:
+def _float(x: TensorType) -> TensorType:
     return op.Cast(x, to=ir.DataType.FLOAT)

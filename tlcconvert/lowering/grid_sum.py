@@ -31,32 +31,44 @@ _DENSE_SPACING = 8
 
 def grid_sum(x: FLOAT, window_height: int, window_width: int, ratio: int) -> TensorType:
     """Window sums [N, C, gh, gw] of x [N, C, H, W]; float32 accurate to about 1e-6 of the sum of |x|."""
-    rows = nodes(op.Shape(x, start=2, end=3), window_height, ratio)
+    rows, columns = _axes(x, window_height, window_width, ratio)
     if rows.spacing == 1:
         sums = box_sum(x, window_height, 1)
     elif rows.spacing < _DENSE_SPACING:
         sums = op.MatMul(coverage(rows), x)
     else:
         sums = _sum_rows_in_blocks(x, rows)
-    return _sum_columns(sums, window_width, ratio, ir.DataType.FLOAT)
-
-
-def grid_sum_double(x: TensorType, window_height: int, window_width: int, ratio: int) -> TensorType:
-    """Window sums [N, C, gh, gw] of x [N, C, H, W], both float64."""
-    rows = nodes(op.Shape(x, start=2, end=3), window_height, ratio)
-    if rows.spacing == 1:
-        sums = box_sum(x, window_height, 1)
-    else:
-        running = op.CumSum(x, op.Constant(value_int=ROWS))
-        sums = _between(running, x, rows.starts, _last_rows(rows), axis=ROWS)
-    return _sum_columns(sums, window_width, ratio, ir.DataType.DOUBLE)
-
-
-def _sum_columns(x: TensorType, window: int, ratio: int, dtype: ir.DataType) -> TensorType:
-    columns = nodes(op.Shape(x, start=COLUMNS), window, ratio)
     if columns.spacing == 1:
-        return sum_columns(x, window)
-    return op.MatMul(x, op.Cast(op.Transpose(coverage(columns), perm=[1, 0]), to=dtype))
+        return sum_columns(sums, window_width)
+    return op.MatMul(sums, op.Transpose(coverage(columns), perm=[1, 0]))
+
+
+def grid_power_sums(
+    x: FLOAT, window_height: int, window_width: int, ratio: int
+) -> tuple[TensorType, TensorType]:
+    """Window sums [N, C, gh, gw] of x [N, C, H, W] and of x^2, float64."""
+    rows, columns = _axes(x, window_height, window_width, ratio)
+    pixels = op.Cast(x, to=ir.DataType.DOUBLE)
+    sums, squares = (
+        _sum_rows_in_double(power, window_height, rows) for power in (pixels, op.Mul(pixels, pixels))
+    )
+    if columns.spacing == 1:
+        return sum_columns(sums, window_width), sum_columns(squares, window_width)
+    covered = op.Cast(op.Transpose(coverage(columns), perm=[1, 0]), to=ir.DataType.DOUBLE)
+    return op.MatMul(sums, covered), op.MatMul(squares, covered)
+
+
+def _axes(x: TensorType, window_height: int, window_width: int, ratio: int) -> tuple[Nodes, Nodes]:
+    height, width = op.Shape(x, start=ROWS, end=COLUMNS), op.Shape(x, start=COLUMNS)
+    return nodes(height, window_height, ratio), nodes(width, window_width, ratio)
+
+
+def _sum_rows_in_double(x: TensorType, window: int, rows: Nodes) -> TensorType:
+    """Sums [N, C, gh, W] over the rows of each node's window, x and they float64."""
+    if rows.spacing == 1:
+        return box_sum(x, window, 1)
+    running = op.CumSum(x, op.Constant(value_int=ROWS))
+    return _between(running, x, rows.starts, _last_rows(rows), axis=ROWS)
 
 
 def _sum_rows_in_blocks(x: FLOAT, rows: Nodes) -> TensorType:
@@ -64,7 +76,7 @@ def _sum_rows_in_blocks(x: FLOAT, rows: Nodes) -> TensorType:
     channels = _channels(x)
     block = max(length for length in range(1, _LONGEST_BLOCK + 1) if channels % length == 0)
     width = op.Shape(x, start=COLUMNS)
-    blocks = op.Reshape(x, op.Concat(integers(0, -1, block), width, axis=0), allowzero=0)
+    blocks = op.Reshape(x, op.Concat(integers(0, -1, block), width, axis=0))
     running = op.CumSum(blocks, op.Constant(value_int=2))
     totals = op.Squeeze(op.Slice(running, integers(block - 1), integers(block), integers(2)), integers(2))
     before = op.CumSum(op.Cast(totals, to=ir.DataType.DOUBLE), op.Constant(value_int=1), exclusive=1)

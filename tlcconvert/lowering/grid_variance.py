@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from onnxscript import FLOAT, ir
-from onnxscript.onnx_types import TensorType
 
 from passes.operators.grid_nodes import spacing
 from tlcconvert.lowering.box_sum import area
-from tlcconvert.lowering.grid_sum import grid_sum_double
+from tlcconvert.lowering.grid_sum import grid_power_sums
 from tlcconvert.lowering.local_variance import local_variance, moments
 from tlcconvert.lowering.opset import op
 
@@ -19,12 +18,3 @@ def grid_variance(x: FLOAT, window_height: int, window_width: int, ratio: int) -
     sums, squares = grid_power_sums(x, window_height, window_width, ratio)
     _, variance = moments(sums, squares, area(x, window_height, window_width))
     return op.Cast(variance, to=ir.DataType.FLOAT)
-
-
-def grid_power_sums(
-    x: FLOAT, window_height: int, window_width: int, ratio: int
-) -> tuple[TensorType, TensorType]:
-    """Window sums of x and of x^2 at the nodes, [N, C, gh, gw] each, float64."""
-    pixels = op.Cast(x, to=ir.DataType.DOUBLE)
-    sums = grid_sum_double(pixels, window_height, window_width, ratio)
-    return sums, grid_sum_double(op.Mul(pixels, pixels), window_height, window_width, ratio)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import fx
 
+import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
 from passes.localize.layout import PixelLayout
 from passes.localize.lifted import (
@@ -33,6 +34,12 @@ from passes.localize.rules.site import Value
 from passes.sizes import shape_expressions
 
 aten = torch.ops.aten
+tlc = torch.ops.tlc
+
+_ON_A_GRID = {
+    tlc.local_mean.default: tlc.grid_mean.default,
+    tlc.local_variance.default: tlc.grid_variance.default,
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,7 @@ class Door:
         source: the pixel tensor it reduces, and ``layout`` where that keeps its pixels.
         axes: all reduced axes of ``source``: the spatial ones and any others.
         local: the same statistic over windows.
+        has_grid_form: whether ``local`` uses only statistics that can be taken on a grid of windows.
     """
 
     node: fx.Node
@@ -53,6 +61,7 @@ class Door:
     layout: PixelLayout
     axes: tuple[int, ...]
     local: Callable[[Doorway], Value]
+    has_grid_form: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,10 @@ class Doorway:
         """A ``tlc::local_*`` operator on ``pixels``: one value per window and per axis that is not spatial."""
         shape = shape_expressions(self.door.source)
         others = tuple(size for axis, size in enumerate(shape) if axis not in self.door.layout.axes)
-        node = self.emit.call(statistic, pixels, *self.grid.map.window)
+        if self.grid.ratio is not None:
+            node = self.emit.call(_ON_A_GRID[statistic], pixels, *self.grid.map.window, self.grid.ratio)
+        else:
+            node = self.emit.call(statistic, pixels, *self.grid.map.window)
         return Lifted(node, fixed_but_batch(others), self.grid)
 
     @property
@@ -145,6 +157,7 @@ def reduction(
     dims: Iterable[int] | None,
     layouts: dict[fx.Node, PixelLayout],
     local: Callable[[Doorway], Value],
+    has_grid_form: bool = False,
 ) -> Door | None:
     """The door of a reduction over ``dims``, or None where it is not one over a whole feature map."""
     source = node.args[0]
@@ -156,7 +169,7 @@ def reduction(
     axes = tuple(sorted({dim % rank for dim in dims}))
     if 0 in axes or not set(layout.axes) <= set(axes):
         return None
-    return Door(node, kind, source, layout, axes, local)
+    return Door(node, kind, source, layout, axes, local, has_grid_form)
 
 
 def dims_argument(node: fx.Node, name: str = "dim") -> Sequence[int] | None:

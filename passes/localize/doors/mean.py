@@ -21,14 +21,14 @@ tlc = torch.ops.tlc
 
 def match(node: fx.Node, layouts: dict[fx.Node, PixelLayout]) -> Door | None:
     if node.target is aten.mean.dim:
-        return reduction(node, "global mean", dims_argument(node), layouts, local_mean)
+        return reduction(node, "global mean", dims_argument(node), layouts, local_mean, has_grid_form=True)
     if node.target is aten.sum.dim_IntList:
-        return reduction(node, "global sum", dims_argument(node), layouts, local_sum)
+        return reduction(node, "global sum", dims_argument(node), layouts, local_sum, has_grid_form=True)
     if node.target is aten.adaptive_avg_pool1d.default and list(bound_arguments(node)["output_size"]) == [1]:
-        return reduction(node, "global mean", [-1], layouts, local_mean)
+        return reduction(node, "global mean", [-1], layouts, local_mean, has_grid_form=True)
     if node.target in (aten.adaptive_avg_pool2d.default, aten._adaptive_avg_pool2d.default):
         if list(bound_arguments(node)["output_size"]) == [1, 1]:
-            return reduction(node, "global mean", [-2, -1], layouts, local_mean)
+            return reduction(node, "global mean", [-2, -1], layouts, local_mean, has_grid_form=True)
     return None
 
 

@@ -26,7 +26,7 @@ def match(node: fx.Node, layouts: dict[fx.Node, PixelLayout]) -> Door | None:
         return None
     order = bound_arguments(node)["ord"]
     if order == math.inf or order > 0:
-        return reduction(node, "global norm", dims_argument(node), layouts, local_norm)
+        return reduction(node, "global norm", dims_argument(node), layouts, local_norm, order != math.inf)
     return None
 
 

@@ -38,7 +38,7 @@ def match(node: fx.Node, layouts: dict[fx.Node, PixelLayout]) -> Door | None:
     packet = getattr(node.target, "overloadpacket", None)
     if packet not in _KINDS or "dim" not in bound_arguments(node):
         return None
-    return reduction(node, _KINDS[packet][0], dims_argument(node), layouts, local_spread)
+    return reduction(node, _KINDS[packet][0], dims_argument(node), layouts, local_spread, has_grid_form=True)
 
 
 def correction_of(node: fx.Node) -> Any:

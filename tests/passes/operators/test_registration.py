@@ -7,6 +7,9 @@ from passes.program import refresh
 
 X, LOGITS = torch.randn(2, 6, 9, 11), torch.randn(2, 1, 9, 11)
 CALLS = {
+    "grid_mean": (X, 4, 20, 2),
+    "grid_normalize": (X, 4, 20, 3, 1e-5, 2),
+    "grid_variance": (X, 4, 20, 2),
     "local_max": (X, 4, 20),
     "local_mean": (X, 4, 20),
     "local_normalize": (X, 4, 20, 3, 1e-5),
@@ -25,7 +28,7 @@ def test_fake_and_eager_kernels_agree_and_no_result_aliases_an_input(name, dtype
     torch.library.opcheck(operator, arguments, test_utils=("test_schema", "test_faketensor"))
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name.startswith("local_")])
+@pytest.mark.parametrize("name", [name for name in CALLS if name.startswith(("local_", "grid_"))])
 def test_maps_that_are_not_contiguous_give_the_same_numbers(name):
     x, *others = CALLS[name]
     operator = getattr(torch.ops.tlc, name)
