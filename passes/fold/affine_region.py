@@ -39,6 +39,7 @@ from passes.program import refresh, where
 from passes.result import PassResult, Rewrite, Skipped
 from passes.simplify.exact_constants import ExactConstants
 from passes.simplify.substitute import substitute
+from passes.sizes import expression
 
 _KIND = "affine region"
 _ALWAYS_ALLOWED_WEIGHTS = 2**20
@@ -155,7 +156,18 @@ def _shared_roots(node: fx.Node, roots: dict[fx.Node, dict[fx.Node, None]], work
 
 def _may_be_root(node: fx.Node) -> bool:
     value = node.meta.get("val")
-    return isinstance(value, torch.Tensor) and value.dim() == 4 and value.is_floating_point()
+    return (
+        isinstance(value, torch.Tensor)
+        and value.dim() == 4
+        and value.is_floating_point()
+        and _channels(value) is not None
+    )
+
+
+def _channels(value: torch.Tensor) -> int | None:
+    """The number of channels, or None where the graph only knows it as an expression in the image's size."""
+    channels = expression(value.shape[1])
+    return int(channels) if channels.is_Integer else None
 
 
 def _component(nodes: list[fx.Node], roots: dict[fx.Node, dict[fx.Node, None]]) -> _Component:
@@ -190,7 +202,9 @@ def _find_forms(node: fx.Node, component: _Component, work: _Work) -> None:
     inputs = activations(node, work.channel_constants)
     for root in component.roots[node]:
         if root is node:
-            forms[node] = identity(node.meta["val"].shape[1])
+            channels = _channels(node.meta["val"])
+            assert channels is not None, "a root has a known number of channels"
+            forms[node] = identity(channels)
             continue
         if any(root not in component.forms[source] for source in inputs):
             continue
@@ -211,7 +225,7 @@ def _typed(node: fx.Node, root: fx.Node, form: Form) -> Form:
         return form
     if value.dtype != root.meta["val"].dtype:
         raise NotAffineError(f"it changes dtype from {root.meta['val'].dtype} to {value.dtype}")
-    if value.dim() != 4 or value.shape[1] != form.channels:
+    if value.dim() != 4 or _channels(value) != form.channels:
         raise NotAffineError("it broadcasts the value to another shape")
     return form
 

@@ -121,11 +121,11 @@ def _difference(
 
 def _smallest_input(node: fx.Node, weight: torch.Tensor) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    source = node.args[0]
-    assert isinstance(source, fx.Node)
     if node.target in _LINEAR:
         return torch.randn(1, weight.shape[1], generator=generator, dtype=torch.float64)
     steps = node.args[5] if len(node.args) > 5 and node.target in CONVOLUTIONS else [1]
     widest = max(step for step in steps if isinstance(step, int))  # type: ignore[union-attr]
     reach = [widest * (taps - 1) + 1 for taps in weight.shape[2:]]
-    return torch.randn(1, source.meta["val"].shape[1], *reach, generator=generator, dtype=torch.float64)
+    transposed = node.target in TRANSPOSED_CONVOLUTIONS
+    channels = weight.shape[0] if transposed else weight.shape[1] * _groups(node)
+    return torch.randn(1, channels, *reach, generator=generator, dtype=torch.float64)

@@ -162,6 +162,17 @@ def test_merge_is_refused_with_its_reason_and_nothing_changes(case: str) -> None
     assert largest_error(work, sizes=((4, 5), (8, 11))) <= 1e-5
 
 
+def test_channels_may_be_written_as_an_expression_in_the_size() -> None:
+    """The exporter writes the channels behind a pixel shuffle as a quotient of sizes that is always 4."""
+    work = sketch(
+        lambda m, x: x + m["b"](m["a"](F.pixel_shuffle(F.pixel_unshuffle(x, 2), 2))),
+        a=conv(padding=1),
+        b=conv(1),
+    )
+    assert len(work.convolutions()) == 1
+    assert largest_error(work, sizes=((2, 2), (4, 6), (8, 12))) <= 1e-5
+
+
 def test_average_over_the_whole_map_stays_a_statistic() -> None:
     work = sketch(lambda m, x: m["b"](m["a"](x).mean((2, 3), keepdim=True)), a=conv(1), b=conv(1))
     assert len(work.convolutions()) == 2
