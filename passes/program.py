@@ -8,6 +8,7 @@ the signature names every placeholder.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from torch import fx
 from torch._dispatch.python import enable_python_dispatcher
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, InputSpec, OutputKind, TensorArgument
+
+from passes.quick_symbols import quick_symbols
 
 _STATE_KINDS = (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
 
@@ -124,18 +127,55 @@ def refresh(program: ExportedProgram, has_new_sizes: bool = False) -> None:
         has_new_sizes: the symbols of an input changed, so every node's value is computed anew.
     """
     program.graph.eliminate_dead_code()
-    mode = fake_mode(program)
-    # Without the Python dispatcher some operators ask C++ for their shape, which turns symbols into numbers.
-    with mode, enable_python_dispatcher(), torch.no_grad():
+    if has_new_sizes:
         for node in program.graph.nodes:
-            if node.op == "call_function" and (has_new_sizes or "val" not in node.meta):
-                args = fx.map_arg(node.args, lambda source: source.meta["val"])
-                kwargs = fx.map_arg(node.kwargs, lambda source: source.meta["val"])
-                node.meta["val"] = node.target(*args, **kwargs)
+            if node.op == "call_function":
+                node.meta.pop("val", None)
+    compute_values(program.graph, fake_mode(program))
     drop_unused_state(program)
     _name_outputs(program)
     program.graph.lint()
     program.graph_module.recompile()
+
+
+def compute_values(graph: fx.Graph, mode: Any) -> None:
+    """Computes the fake value of every node without one, in ``mode``."""
+    # Without the Python dispatcher some operators ask C++ for their shape, which turns symbols into numbers.
+    with mode, enable_python_dispatcher(), torch.no_grad(), quick_symbols():
+        for node in graph.nodes:
+            if node.op == "call_function" and "val" not in node.meta:
+                args = fx.map_arg(node.args, lambda source: source.meta["val"])
+                kwargs = fx.map_arg(node.kwargs, lambda source: source.meta["val"])
+                kernel = _VALUES.get(node.target, node.target)
+                node.meta["val"] = kernel(*args, **kwargs)
+
+
+def _convolution_like(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    *rest: Any,
+) -> torch.Tensor:
+    """The value of a convolution; at 1x1, where no extent changes, without deciding relations between sizes."""
+    is_pointwise = tuple(weight.shape[2:]) == (1, 1) and set(stride) == {1} and set(padding) == {0}
+    if not is_pointwise or x.dim() != 4:
+        return torch.ops.aten.conv2d.default(x, weight, bias, stride, padding, *rest)
+    return x.new_empty((x.shape[0], weight.shape[0], *x.shape[2:]))
+
+
+def _cumsum_like(x: torch.Tensor, axis: int, *, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """An uninitialised running sum; torch's fake kernel makes a table of all pairs of positions instead."""
+    if not x.is_floating_point():
+        dtype = dtype or torch.int64
+    return torch.empty_like(x, dtype=dtype, memory_format=torch.contiguous_format)
+
+
+_VALUES: dict[Any, Callable[..., Any]] = {
+    torch.ops.aten.conv2d.default: _convolution_like,
+    torch.ops.aten.cumsum.default: _cumsum_like,
+}
 
 
 def _name_outputs(program: ExportedProgram) -> None:

@@ -11,6 +11,8 @@ from tlcconvert.errors import (
 )
 from tlcconvert.network_inputs import ExtraInput
 from tlcconvert.parity import Comparison, Parity
+from tlcconvert.pixels import Pixels
+from tlcconvert.routing_options import RoutingOptions
 from tlcconvert.verify import verify
 
 __all__ = [
@@ -22,6 +24,8 @@ __all__ = [
     "InputError",
     "Parity",
     "ParityError",
+    "Pixels",
+    "RoutingOptions",
     "StrictError",
     "convert",
     "verify",

@@ -5,12 +5,14 @@
 later step drops. So a captured graph is believed only after it has been run against the network at batches 1
 and 3 and at sizes of every parity; on a difference the next rung of a ladder is tried:
 
-    1. an example of odd sizes, where every "needs padding" branch is taken (right for even sizes too)
-    2. an example of even, much divisible sizes
-    3. height and width declared as m * n, m being what the network needs, then 16 and 64: right at those only
+    1. where the network needs multiples of m, height and width declared as m * n: that loses no size, and every
+       size is then a polynomial in n, which is decided far faster than quotients and remainders
+    2. an example of odd sizes, where every "needs padding" branch is taken (right for even sizes too)
+    3. an example of even, much divisible sizes
+    4. height and width declared as m * n, m being 16, then 64: right at those only
 
-each first by running the Python code, then by tracing its bytecode (``strict=True``), which keeps
-``int(height / 2)`` symbolic.
+each first by running the Python code, then by tracing its bytecode (``strict=True``), which takes several times
+as long and keeps more of what Python computes from sizes symbolic.
 
 The example's batch is 2 and its height differs from its width, so that no two axes are taken for one.
 """
@@ -34,10 +36,14 @@ from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind
 
 from passes.program import runnable, user_inputs
+from passes.quick_symbols import quick_symbols
+from tlcconvert.data_attribute import TracedDataAttribute
 from tlcconvert.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.errors import CaptureError, InputError
 from tlcconvert.export_guards import Guards, Shape, candidate_shapes, drop_guards
+from tlcconvert.fractional_max_pooling import SymbolicFractionalMaxPooling
 from tlcconvert.full_map_pooling import SymbolicFullMapPooling
+from tlcconvert.functional_graph import write_functionally
 from tlcconvert.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
 from tlcconvert.size_requirements import (
     SizeProbe,
@@ -45,6 +51,7 @@ from tlcconvert.size_requirements import (
     probe_size_requirements,
     sizes_to_compare,
 )
+from tlcconvert.symbolic_int import symbolic_int
 
 _DATA_DEPENDENT = re.compile(r"data.?dependent", re.IGNORECASE)
 _BATCHES = (1, 3)
@@ -159,14 +166,19 @@ def _climb(
 def ladder(requirements: SizeRequirements) -> Iterator[Rung]:
     """The rungs to try, the most general first."""
     needed, minimum = requirements.multiple, requirements.minimum
+    if needed > 1:
+        yield from _rungs(_example(needed, minimum), needed)
     odd, even = (_example(math.lcm(needed, multiple), minimum) for multiple in (1, _EVEN))
     for example in dict.fromkeys((odd, even)):
-        yield Rung(example, strict=False)
-        yield Rung(example, strict=True)
-    for multiple in dict.fromkeys(math.lcm(needed, multiple) for multiple in (1, *_MULTIPLES)):
-        if multiple > 1:
-            yield Rung(_example(multiple, minimum), strict=False, multiple=multiple)
-            yield Rung(_example(multiple, minimum), strict=True, multiple=multiple)
+        yield from _rungs(example)
+    for multiple in dict.fromkeys(math.lcm(needed, multiple) for multiple in _MULTIPLES):
+        if multiple > needed:
+            yield from _rungs(_example(multiple, minimum), multiple)
+
+
+def _rungs(example: tuple[int, int], multiple: int = 1) -> Iterator[Rung]:
+    yield Rung(example, strict=False, multiple=multiple)
+    yield Rung(example, strict=True, multiple=multiple)
 
 
 def _example(multiple: int, minimum: int) -> tuple[int, int]:
@@ -179,11 +191,20 @@ def _example(multiple: int, minimum: int) -> tuple[int, int]:
 
 def _export(network: nn.Module, inputs: NetworkInputs, rung: Rung) -> ExportedProgram:
     example = inputs.random(2, *rung.example)
-    with silence(), torch.no_grad(), SymbolicFullMapPooling():
+    # Tracing bytecode, the exporter keeps the built-in's truncation of a symbol by itself.
+    integers = contextlib.nullcontext() if rung.strict else symbolic_int(network)
+    with silence(), torch.no_grad(), _symbolic_forms(), integers, quick_symbols():
         program = torch.export.export(
             network, example, dynamic_shapes=_dynamic_shapes(inputs, rung.multiple), strict=rung.strict
         )
         return functional(program)
+
+
+@contextlib.contextmanager
+def _symbolic_forms() -> Iterator[None]:
+    """What the exporter would take for constants or not see at all is written in another way while it runs."""
+    with SymbolicFullMapPooling(), SymbolicFractionalMaxPooling(), TracedDataAttribute():
+        yield
 
 
 def _dynamic_shapes(inputs: NetworkInputs, multiple: int) -> Any:
@@ -204,10 +225,13 @@ def _dynamic_shapes(inputs: NetworkInputs, multiple: int) -> Any:
 def functional(program: ExportedProgram) -> ExportedProgram:
     """``program`` as a functional ATen graph: no mutation, no runtime assertion; composite operators stay.
 
+    ``program`` itself is changed where it need not be traced again.
+
     Raises:
         CaptureError: an operator that writes into its argument is left.
     """
-    program = program.run_decompositions({})
+    if not write_functionally(program):
+        program = program.run_decompositions({})
     _drop_assertions(program)
     _drop_mutation_outputs(program)
     _integer_shape_arithmetic(program)
@@ -389,8 +413,9 @@ def _adopt(program: ExportedProgram, inputs: NetworkInputs, report: Callable[[st
         raise InputError(f"The program takes {shape[1]} input channels, not {inputs.channels}.")
     report("reading the exported program")
     multiple = math.lcm(_symbol_multiple(shape[2]), _symbol_multiple(shape[3]))
-    with silence(), torch.no_grad():
-        program = functional(program)
+    with silence(), torch.no_grad(), quick_symbols():
+        # A program of its own: the caller's is left as it is.
+        program = functional(program.run_decompositions({}))
     drop_guards(program)
     original = EagerReference(runnable(program))
     requirements = probe_size_requirements(SizeProbe(original, inputs), multiple_hint=multiple)

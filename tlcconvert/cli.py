@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
+from tlcconvert import cli_options
 from tlcconvert.errors import ConversionError, InputError
+from tlcconvert.options import Options, Size
+from tlcconvert.routing_options import RoutingOptions
 
 if TYPE_CHECKING:
     from tlcconvert.conversion import Conversion
-    from tlcconvert.convert import Progress
+    from tlcconvert.stages import Progress
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -26,45 +29,34 @@ _INTERRUPTED = 130
 
 @app.command()
 def convert(
-    model: Annotated[
-        Path | None,
-        typer.Argument(
-            help="State dict (.pth .pt .ckpt .safetensors), exported program (.pt2) or pickled module."
-        ),
-    ] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The ONNX file to write.")] = None,
-    train_size: Annotated[
-        str | None, typer.Option(metavar="N|HxW", help="Crop size the network was trained on, in pixels.")
-    ] = None,
-    base_ratio: Annotated[float, typer.Option(help="Window over training crop.")] = 1.5,
-    opset: Annotated[int, typer.Option(help="ONNX opset, 18 to 24.")] = 18,
-    output_index: Annotated[
-        int | None, typer.Option(help="Which of several outputs to return; negative from the end.")
-    ] = None,
-    input_channels: Annotated[int | None, typer.Option(min=1, help="Channels of the image.")] = None,
-    factory: Annotated[
-        str | None,
-        typer.Option(
-            "--model", metavar="PACKAGE.MODULE:FACTORY", help="A function that returns the network."
-        ),
-    ] = None,
-    weights: Annotated[Path | None, typer.Option(help="State dict for --model.")] = None,
-    localize: Annotated[bool, typer.Option("--localize/--no-localize", help="Make statistics local.")] = True,
-    fold: Annotated[bool, typer.Option("--fold/--no-fold", help="Fold branches and batch norms.")] = True,
-    fast: Annotated[
-        bool,
-        typer.Option("--fast", help="Approximate means and norms on a grid of windows; notes the deviation."),
-    ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail if a statistic stays global.")] = False,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Let the model file run code, as a pickled module does.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Convert and verify, but write nothing.")
-    ] = False,
-    report: Annotated[Path | None, typer.Option("--json", help="Also write the report to this file.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    model: cli_options.Model = None,
+    output: cli_options.Output = None,
+    train_size: cli_options.TrainSize = None,
+    base_ratio: cli_options.BaseRatio = 1.5,
+    localize: cli_options.Localize = True,
+    fold: cli_options.Fold = True,
+    fast: cli_options.Fast = False,
+    strict: cli_options.Strict = False,
+    factory: cli_options.Factory = None,
+    weights: cli_options.Weights = None,
+    input_channels: cli_options.InputChannels = None,
+    allow_pickle: cli_options.AllowPickle = False,
+    output_index: cli_options.OutputIndex = None,
+    all_outputs: cli_options.AllOutputs = False,
+    size_wrapper: cli_options.WrapSizes = True,
+    static: cli_options.Static = None,
+    opset: cli_options.Opset = 18,
+    verify_sizes: cli_options.VerifySizes = None,
+    dry_run: cli_options.DryRun = False,
+    report: cli_options.Report = None,
+    quiet: cli_options.Quiet = False,
+    debug: cli_options.Debug = False,
+    patch_size: cli_options.PatchSize = None,
+    patch_step: cli_options.PatchStep = None,
+    knobs: cli_options.Knobs = False,
+    costs: cli_options.Costs = None,
+    calibrate: cli_options.Calibrate = None,
+    scale: cli_options.Scale = None,
 ) -> None:
     """Convert an image-restoration network to ONNX with local statistics (TLC) and folded branches.
 
@@ -72,12 +64,35 @@ def convert(
     compute what the network does, 5 with --strict: a statistic stays global. Nothing is written unless 0.
     """
     errors = Console(stderr=True)
-    request = Request(
-        model, output, train_size, base_ratio, opset, output_index, input_channels, factory, weights, localize,
-        fold, fast, strict, allow_pickle, dry_run, report, quiet,
-    )  # fmt: skip
     try:
-        run(request, errors)
+        request = Request(
+            model=model,
+            output=output,
+            factory=factory,
+            weights=weights,
+            input_channels=input_channels,
+            allow_pickle=allow_pickle,
+            dry_run=dry_run,
+            report=report,
+            quiet=quiet,
+        )
+        options = Options(
+            train_size=None if train_size is None else _train_size(train_size),
+            base_ratio=base_ratio,
+            output_index=output_index,
+            all_outputs=all_outputs,
+            localize_statistics=localize,
+            fold_branches=fold,
+            size_wrapper=size_wrapper,
+            static_size=None if static is None else _static_size(static),
+            verify_sizes=() if verify_sizes is None else tuple(map(_size, verify_sizes.split(","))),
+            opset=opset,
+            strict=strict,
+            fast=fast,
+            exported_program=output is not None and output.suffix == ".pt2",
+            routing=RoutingOptions(patch_size, patch_step, knobs, costs, calibrate, scale),
+        )
+        run(request, options, errors)
     except ConversionError as error:
         _stop(errors, str(error), error.exit_code, debug)
     except KeyboardInterrupt:
@@ -98,54 +113,46 @@ def _stop(errors: Console, message: str, code: int, debug: bool) -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """The command line as it was typed."""
+    """What to read and what to write.
+
+    Raises:
+        InputError: the options do not make sense together.
+    """
 
     model: Path | None
     output: Path | None
-    train_size: str | None
-    base_ratio: float
-    opset: int
-    output_index: int | None
-    input_channels: int | None
     factory: str | None
     weights: Path | None
-    localize: bool
-    fold: bool
-    fast: bool
-    strict: bool
+    input_channels: int | None
     allow_pickle: bool
     dry_run: bool
     report: Path | None
     quiet: bool
 
+    def __post_init__(self) -> None:
+        if (self.model is None) == (self.factory is None):
+            raise InputError("Name one network: a model file, or --model package.module:factory.")
+        if self.weights is not None and self.factory is None:
+            raise InputError("--weights belongs to --model; a model file brings its own.")
+        if self.output is None and not self.dry_run:
+            raise InputError("Name the file to write with -o, or use --dry-run.")
 
-def run(request: Request, errors: Console) -> None:
+
+def run(request: Request, options: Options, errors: Console) -> None:
     """Carries out ``request``; progress goes to ``errors``, the report to standard output.
 
     Raises:
         ConversionError: nothing was written.
     """
-    size = _judged(request)
     # Options are judged before torch is imported, which takes seconds.
     from tlcconvert.console import live_progress, print_conversion
-    from tlcconvert.convert import Options
     from tlcconvert.write import check_writable, write_bytes
 
-    Options(
-        size,
-        request.base_ratio,
-        request.output_index,
-        request.localize,
-        request.fold,
-        request.opset,
-        request.strict,
-        request.fast,
-    )
     for path in (None if request.dry_run else request.output, request.report):
         if path is not None:
             check_writable(path)
     with live_progress(errors, request.quiet) as progress:
-        conversion = _converted(request, size, progress)
+        conversion = _converted(request, options, progress)
     written = 0 if request.dry_run or request.output is None else conversion.save(request.output)
     if request.report is not None:
         write_bytes(json.dumps(conversion.report(), indent=2).encode() + b"\n", request.report)
@@ -153,19 +160,8 @@ def run(request: Request, errors: Console) -> None:
         print_conversion(Console(), conversion, None if request.dry_run else request.output, written)
 
 
-def _judged(request: Request) -> tuple[int, int] | None:
-    """The train size, once the options make sense together."""
-    if (request.model is None) == (request.factory is None):
-        raise InputError("Name one network: a model file, or --model package.module:factory.")
-    if request.weights is not None and request.factory is None:
-        raise InputError("--weights belongs to --model; a model file brings its own.")
-    if request.output is None and not request.dry_run:
-        raise InputError("Name the file to write with -o, or use --dry-run.")
-    return None if request.train_size is None else _parsed_size(request.train_size)
-
-
-def _converted(request: Request, size: tuple[int, int] | None, progress: Progress) -> Conversion:
-    from tlcconvert.convert import convert as run_pipeline
+def _converted(request: Request, options: Options, progress: Progress) -> Conversion:
+    from tlcconvert.convert import Known, convert_network
     from tlcconvert.load import load_factory, load_network
     from tlcconvert.size_requirements import SizeRequirements
 
@@ -175,25 +171,19 @@ def _converted(request: Request, size: tuple[int, int] | None, progress: Progres
     else:
         assert request.model is not None
         network = load_network(request.model, allow_pickle=request.allow_pickle)
-    return run_pipeline(
-        network.module,
-        size,
-        base_ratio=request.base_ratio,
-        input_channels=request.input_channels or network.input_channels,
-        extra_inputs=network.extra_inputs,
-        output_index=network.output_index if request.output_index is None else request.output_index,
-        localize_statistics=request.localize,
-        fold_branches=request.fold,
-        opset=request.opset,
-        strict=request.strict,
-        fast=request.fast,
-        known_requirements=SizeRequirements(network.multiple, network.minimum, network.scale),
-        source_sha256=network.sha256,
-        progress=progress,
+    if options.output_index is None and not options.all_outputs:
+        options = replace(options, output_index=network.output_index)
+    known = Known(
+        request.input_channels or network.input_channels,
+        network.extra_inputs,
+        SizeRequirements(network.multiple, network.minimum, network.scale),
+        network.pixels,
+        network.sha256,
     )
+    return convert_network(network.module, options, known, progress)
 
 
-def _parsed_size(text: str) -> tuple[int, int]:
+def _train_size(text: str) -> tuple[int, int]:
     """``"256"`` or ``"256x384"`` as (height, width)."""
     match = re.fullmatch(r"(-?\d+)(?:x(-?\d+))?", text.strip())
     if match is None:
@@ -202,6 +192,23 @@ def _parsed_size(text: str) -> tuple[int, int]:
         )
     height = int(match.group(1))
     return height, int(match.group(2) or height)
+
+
+def _static_size(text: str) -> tuple[int, int]:
+    """``"720x1280"`` as (height, width)."""
+    size = _size(text)
+    if len(size) != 2:
+        raise InputError(f"A static size is HxW such as 720x1280, not {text!r}: its batch is 1.")
+    return size
+
+
+def _size(text: str) -> Size:
+    """``"720x1280"`` or, with a batch, ``"2x720x1280"`` as numbers."""
+    match = re.fullmatch(r"(?:(\d+)x)?(\d+)x(\d+)", text.strip())
+    if match is None:
+        raise InputError(f"A size is HxW such as 720x1280, or NxHxW such as 2x720x1280, not {text!r}.")
+    batch, height, width = match.groups()
+    return (int(height), int(width)) if batch is None else (int(batch), int(height), int(width))
 
 
 def main() -> None:

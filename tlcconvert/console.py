@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from passes.result import Skipped
 from tlcconvert.conversion import Conversion
-from tlcconvert.convert import Progress
+from tlcconvert.stages import Progress
 
 STAGES = {
     "load": "Reading the model",
@@ -21,7 +22,10 @@ STAGES = {
     "localize": "Making global statistics local",
     "export": "Writing standard ONNX operators",
     "verify": "Checking the model in onnxruntime",
+    "program": "Writing and checking the exported program",
 }
+
+_LONGEST_TABLE = 40
 
 
 @contextmanager
@@ -50,6 +54,8 @@ def print_conversion(console: Console, conversion: Conversion, written: Path | N
     """The report of one conversion: local statistics, folds, what stayed global, parity, the file."""
     if conversion.sites:
         console.print(_sites(conversion))
+    elif "patch_size" in conversion.metadata:
+        console.print(_routing(conversion.metadata), highlight=False)
     else:
         console.print("Nothing to localize: the network has no global statistic that could be made local.")
     _print_folds(console, conversion)
@@ -77,11 +83,24 @@ def _sites(conversion: Conversion) -> Table:
     table = _table(
         f"{count} statistic{'s' * (count != 1)} made local", "statistic", "where", "feature", "window"
     )
-    for site in conversion.sites:
+    for site in conversion.sites[:_LONGEST_TABLE]:
         feature, window = (f"{height}x{width}" for height, width in (site.map.feature_size, site.map.window))
         table.add_row(site.rewrite.kind, site.rewrite.where, feature, window)
-    table.caption = "feature: size of the map at train size; window: what the statistic is taken over"
+    legend = "feature: size of the map at train size; window: what the statistic is taken over"
+    table.caption = "\n".join(filter(None, [_more(count), legend]))
     return table
+
+
+def _routing(metadata: Mapping[str, str]) -> str:
+    """How a ClassSR covers an image, and what its budget counts if it has one."""
+    patches = (
+        f"Routing: patches of {metadata['patch_size']} pixels every {metadata['patch_step']}, "
+        f"{metadata['classes']} classes, scale {metadata['scale']}."
+    )
+    if "cost_unit" not in metadata:
+        return patches
+    costs = ", ".join(f"{cost:,}" for cost in json.loads(metadata["cost_per_patch"]))
+    return f"{patches}\nA budget counts {metadata['cost_unit']} per patch: {costs}."
 
 
 def _print_folds(console: Console, conversion: Conversion) -> None:
@@ -89,8 +108,9 @@ def _print_folds(console: Console, conversion: Conversion) -> None:
     folds = [rewrite for rewrite in conversion.folded.rewrites if rewrite.kind != "constant"]
     if folds:
         table = _table("Folded exactly", "what", "where", "before", "after", "note")
-        for rewrite in folds:
+        for rewrite in folds[:_LONGEST_TABLE]:
             table.add_row(rewrite.kind, rewrite.where, rewrite.before, rewrite.after, rewrite.note)
+        table.caption = _more(len(folds))
         console.print(table)
     constants = len(conversion.folded.rewrites) - len(folds)
     if constants:
@@ -99,9 +119,15 @@ def _print_folds(console: Console, conversion: Conversion) -> None:
 
 def _left(left: Sequence[Skipped]) -> Table:
     table = _table("Left global", "what", "where", "why")
-    for skipped in left:
+    for skipped in left[:_LONGEST_TABLE]:
         table.add_row(skipped.kind, skipped.where, skipped.reason)
+    table.caption = _more(len(left))
     return table
+
+
+def _more(count: int) -> str:
+    """What a table leaves out."""
+    return f"and {count - _LONGEST_TABLE} more: --json FILE lists all" if count > _LONGEST_TABLE else ""
 
 
 def _parity(conversion: Conversion) -> Table:

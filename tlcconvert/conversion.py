@@ -9,11 +9,15 @@ from typing import Any
 
 import onnx
 from torch import nn
+from torch.export import ExportedProgram
 
 from passes.localize import LocalSite
 from passes.result import PassResult, Rewrite, Skipped
+from tlcconvert.errors import InputError
+from tlcconvert.exported_output import archive
+from tlcconvert.external_weights import ExternalWeights
 from tlcconvert.parity import Parity
-from tlcconvert.write import write_model
+from tlcconvert.write import check_writable, write_bytes, write_model
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,9 @@ class Conversion:
         parity: the comparisons the model passed.
         metadata: what the file says about itself.
         seconds: time spent per stage, in pipeline order.
+        weights: where the weights are if they exceed what one ONNX file holds; ``model`` then refers to them.
+        program: the converted network for ``torch.export.save`` and AOTInductor, where it was asked for
+            (``exported_program=True``, or an output that ends in ``.pt2``).
     """
 
     model: onnx.ModelProto
@@ -39,6 +46,8 @@ class Conversion:
     parity: Parity
     metadata: dict[str, str]
     seconds: dict[str, float]
+    weights: ExternalWeights | None = None
+    program: ExportedProgram | None = None
 
     @property
     def rewrites(self) -> tuple[Rewrite, ...]:
@@ -51,12 +60,20 @@ class Conversion:
         return self.folded.skipped + self.left_global
 
     def save(self, path: str | os.PathLike[str]) -> int:
-        """Writes the ONNX file atomically; returns its size in bytes.
+        """Writes the file atomically; returns its size in bytes, that of a data file beside it included.
+
+        A path that ends in ``.pt2`` gets the exported program, any other the ONNX model.
 
         Raises:
             InputError: the place cannot be written to; an existing file is untouched.
         """
-        return write_model(self.model, Path(path))
+        path = Path(path)
+        if path.suffix != ".pt2":
+            return write_model(self.model, path, self.weights)
+        if self.program is None:
+            raise InputError("A .pt2 file needs the exported program: convert with exported_program=True.")
+        check_writable(path)
+        return write_bytes(archive(self.program, self.metadata), path)
 
     def report(self) -> dict[str, Any]:
         """Everything above as plain data for a JSON file."""

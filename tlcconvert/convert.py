@@ -5,12 +5,11 @@ capture -> simplify -> fold -> localize -> speed up -> wrap sizes -> lower -> ti
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from torch import Tensor, nn
+import onnx
+from torch import nn
 from torch.export import ExportedProgram
 
 from passes.fold import TrainingBatchNorm, fold
@@ -20,61 +19,29 @@ from passes.result import PassResult, Skipped
 from passes.simplify import simplify
 from passes.simplify.fold_constants import fold_constants
 from passes.sizes import image_size
-from passes.speed.channel_mean import channel_mean
+from passes.speed import speed_up
 from tlcconvert.capture import Captured, capture
 from tlcconvert.conversion import Conversion
-from tlcconvert.eager_reference import tensors_of
 from tlcconvert.errors import InputError, StrictError
+from tlcconvert.exported_output import verified_program
+from tlcconvert.external_weights import ExternalWeights, external_weights
 from tlcconvert.input_channels import input_channels_of
 from tlcconvert.lower import lower
 from tlcconvert.metadata import describe, state_sha256
-from tlcconvert.network_inputs import ExtraInput
-from tlcconvert.outputs import keep_output
+from tlcconvert.network_inputs import ExtraInput, NetworkInputs
+from tlcconvert.options import Options, Size
+from tlcconvert.outputs import OneOutput, keep_output, output_names
+from tlcconvert.parity import Parity
+from tlcconvert.pixels import Pixels
+from tlcconvert.routing_options import RoutingOptions
 from tlcconvert.size_requirements import SizeRequirements
 from tlcconvert.size_wrapper import SizeWrapper, wrap_sizes
+from tlcconvert.stages import Progress, Stages
+from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
 from tlcconvert.tidy import tidy
-from tlcconvert.verify import verify_conversion
+from tlcconvert.verify import inference_session, verify_conversion
 
-Progress = Callable[[str], None]
-
-_LARGEST_TRAIN_SIZE = 16384
-_OPSETS = range(18, 25)
 _NODES_PER_WINDOW = 12
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a caller of :func:`convert` chose; see there.
-
-    Raises:
-        InputError: a value is out of range.
-    """
-
-    train_size: tuple[int, int] | None
-    base_ratio: float
-    output_index: int | None
-    localize_statistics: bool
-    fold_branches: bool
-    opset: int
-    strict: bool
-    fast: bool
-
-    def __post_init__(self) -> None:
-        if self.train_size is None:
-            if self.localize_statistics:
-                raise InputError(
-                    "The training crop size is needed to choose windows: pass --train-size (train_size=), "
-                    "or --no-localize to leave statistics global."
-                )
-        elif not all(0 < size <= _LARGEST_TRAIN_SIZE for size in self.train_size):
-            raise InputError(
-                f"A train size is between 1 and {_LARGEST_TRAIN_SIZE} pixels, not "
-                f"{'x'.join(map(str, self.train_size))}."
-            )
-        if not 0 < self.base_ratio <= 1000:
-            raise InputError(f"The base ratio is a positive factor such as 1.5, not {self.base_ratio}.")
-        if self.opset not in _OPSETS:
-            raise InputError(f"The opset is one of {_OPSETS[0]} to {_OPSETS[-1]}, not {self.opset}.")
 
 
 def convert(
@@ -85,12 +52,19 @@ def convert(
     input_channels: int | None = None,
     extra_inputs: Sequence[ExtraInput] = (),
     output_index: int | None = None,
+    all_outputs: bool = False,
     localize_statistics: bool = True,
     fold_branches: bool = True,
+    size_wrapper: bool = True,
+    static_size: tuple[int, int] | None = None,
+    verify_sizes: Sequence[Size] = (),
     opset: int = 18,
     strict: bool = False,
     fast: bool = False,
+    exported_program: bool = False,
+    routing: RoutingOptions | None = None,
     known_requirements: SizeRequirements | None = None,
+    pixels: Pixels | None = None,
     source_sha256: str = "",
     progress: Progress | None = None,
 ) -> Conversion:
@@ -105,14 +79,24 @@ def convert(
         input_channels: channels of the image; by default those of the first convolution.
         extra_inputs: inputs after the image, such as a noise level map.
         output_index: which of several outputs the file returns, negative from the end.
+        all_outputs: return all of them, named ``output``, ``output_1`` and so on.
         localize_statistics: False leaves global statistics as they are.
         fold_branches: False leaves branches and batch norms as they are.
+        size_wrapper: False leaves out the padding and cropping around a network that needs a multiple or a
+            minimum; the file then takes such sizes only, and its metadata says which.
+        static_size: (height, width) in pixels the file is made for, with a batch of 1, for runtimes without
+            dynamic shapes; nothing in it is computed from a shape.
+        verify_sizes: (height, width) or (batch, height, width) to compare at instead of sizes around the windows.
         opset: 18 to 24.
         strict: raise where a statistic stays global.
         fast: take means and norms at every 12th of a window only and interpolate between; approximate, and
             the deviation from exact local statistics is measured and noted.
+        routing: how a ClassSR covers an image and what its file lets callers control; other networks refuse it.
         known_requirements: multiple and minimum a registry knows; confirmed by running the network.
+        pixels: what the values of the image mean, for the file's metadata.
         source_sha256: hash of the file the network came from; by default that of its sorted state.
+        exported_program: also make the program for ``torch.export.load``; ``save`` writes it to a path that ends
+            in ``.pt2``.
         progress: called with the name of each stage as it begins, and with what it is doing.
 
     Raises:
@@ -122,31 +106,80 @@ def convert(
         StrictError: ``strict``, and a statistic stays global.
     """
     pair = (train_size, train_size) if isinstance(train_size, int) else train_size
-    options = Options(pair, base_ratio, output_index, localize_statistics, fold_branches, opset, strict, fast)
-    channels = input_channels or input_channels_of(network)
+    options = Options(
+        train_size=pair,
+        base_ratio=base_ratio,
+        output_index=output_index,
+        all_outputs=all_outputs,
+        localize_statistics=localize_statistics,
+        fold_branches=fold_branches,
+        size_wrapper=size_wrapper,
+        static_size=static_size,
+        verify_sizes=tuple(verify_sizes),
+        opset=opset,
+        strict=strict,
+        fast=fast,
+        exported_program=exported_program,
+        routing=routing or RoutingOptions(),
+    )
+    known = Known(
+        input_channels,
+        tuple(extra_inputs),
+        known_requirements or SizeRequirements(1, 0, 0),
+        pixels or Pixels(),
+        source_sha256,
+    )
+    return convert_network(network, options, known, progress)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a network beside its code; see :func:`convert`."""
+
+    input_channels: int | None
+    extra_inputs: tuple[ExtraInput, ...]
+    requirements: SizeRequirements
+    pixels: Pixels
+    source_sha256: str
+
+
+def convert_network(
+    network: nn.Module | ExportedProgram, options: Options, known: Known, progress: Progress | None = None
+) -> Conversion:
+    """:func:`convert` with its arguments judged already."""
+    # A ClassSR has a pipeline of its own, which builds on this module.
+    from tlcconvert.architectures.classsr import ClassSR
+    from tlcconvert.classsr.from_options import convert_from_options
+
+    if isinstance(network, ClassSR):
+        return convert_from_options(network, options, known, progress)
+    options.routing.refuse_for_other_networks()
+    channels = known.input_channels or input_channels_of(network)
     if channels is None:
         raise InputError(
             "Nothing tells how many channels the image has: pass --input-channels (input_channels=)."
         )
     stages = Stages(progress or (lambda _: None))
     with stages("capture"):
-        hints = known_requirements or SizeRequirements(1, 0, 0)
         captured = capture(
             network,
             input_channels=channels,
-            extra_inputs=extra_inputs,
-            multiple_hint=hints.multiple,
-            minimum_hint=hints.minimum,
+            extra_inputs=known.extra_inputs,
+            multiple_hint=known.requirements.multiple,
+            minimum_hint=known.requirements.minimum,
             progress=stages.report,
         )
-    sha256 = source_sha256 or state_sha256(network)
-    return _convert_captured(captured, options, sha256, stages)
+    sha256 = known.source_sha256 or state_sha256(network)
+    return _convert_captured(captured, options, known.pixels, sha256, stages)
 
 
-def _convert_captured(captured: Captured, options: Options, sha256: str, stages: Stages) -> Conversion:
+def _convert_captured(
+    captured: Captured, options: Options, pixels: Pixels, sha256: str, stages: Stages
+) -> Conversion:
     program, requirements = captured.program, captured.requirements
+    _refuse_static_size(options, requirements)
     with stages("fold"):
-        index = keep_output(program, options.output_index)
+        kept = None if options.all_outputs else keep_output(program, options.output_index)
         folded = _folded(program, options)
     with stages("localize"):
         localized = _localized(program, options, requirements)
@@ -154,18 +187,62 @@ def _convert_captured(captured: Captured, options: Options, sha256: str, stages:
     if options.strict and left_global:
         raise StrictError(_still_global(left_global))
     with stages("export"):
-        channel_mean(program)
-        wrap_sizes(program, requirements.multiple, requirements.minimum, requirements.scale)
-        metadata = describe(captured, options.train_size, options.base_ratio, localized, sha256)
-        names = ["input", *(extra.name for extra in captured.inputs.extra)]
-        model = tidy(lower(program, options.opset, names, ["output"]), _axis_names(program), metadata)
-    with stages("verify"):
+        speed_up(program)
+        if options.size_wrapper:
+            wrap_sizes(program, requirements.multiple, requirements.minimum, requirements.scale)
         converted = runnable(program)
-        original = _reference(captured, index)
-        parity = verify_conversion(model, converted, original, captured, localized, stages.report)
+        metadata = describe(captured, program, options, pixels, localized, sha256)
+        weights = external_weights(program)
+        model = _exported(program, captured.inputs, options, metadata, weights)
+    with stages("verify"):
+        original = _reference(captured, kept, options)
+        session = inference_session(model.SerializeToString(), weights.folder if weights else None)
+        parity = verify_conversion(session, converted, original, captured, localized, options, stages.report)
+    exported = None
+    if options.exported_program:
+        with stages("program"):
+            window = localized.training.base_size if localized else None
+            sizes = parity.sizes("onnx / converted")
+            exported, own = verified_program(
+                program, converted, captured.inputs, window, sizes, stages.report
+            )
+            parity = Parity(parity.comparisons + own.comparisons, parity.notes + own.notes)
     parity.raise_for_mismatch()
     sites = localized.sites if localized else ()
-    return Conversion(model, converted, sites, folded, left_global, parity, metadata, stages.seconds)
+    seconds = stages.seconds
+    return Conversion(
+        model, converted, sites, folded, left_global, parity, metadata, seconds, weights, exported
+    )
+
+
+def _exported(
+    program: ExportedProgram,
+    inputs: NetworkInputs,
+    options: Options,
+    metadata: dict[str, str],
+    weights: ExternalWeights | None,
+) -> onnx.ModelProto:
+    axes = _axis_names(program)
+    names = ["input", *(extra.name for extra in inputs.extra)]
+    if options.static_size is None:
+        lowered = lower(program, options.opset, names, output_names(program), weights)
+    else:
+        fix_sizes(program, inputs.sizes(1, *options.static_size))
+        lowered = without_shape_arithmetic(
+            lower(program, options.opset, names, output_names(program), weights)
+        )
+    return tidy(lowered, axes, metadata, weights)
+
+
+def _refuse_static_size(options: Options, requirements: SizeRequirements) -> None:
+    """A file without the wrapper can be made for a size the network accepts only."""
+    if options.static_size is None or options.size_wrapper:
+        return
+    if any(requirements.up(extent) != extent for extent in options.static_size):
+        raise InputError(
+            f"The network needs multiples of {requirements.multiple} and at least {requirements.minimum} pixels: "
+            f"a file for {'x'.join(map(str, options.static_size))} needs the size wrapper."
+        )
 
 
 def _folded(program: ExportedProgram, options: Options) -> PassResult:
@@ -205,37 +282,10 @@ def _axis_names(program: ExportedProgram) -> dict[str, str]:
     return {str(symbol): name for symbols, name in named for symbol in symbols}
 
 
-def _reference(captured: Captured, index: int) -> nn.Module:
+def _reference(captured: Captured, kept: int | None, options: Options) -> nn.Module:
+    """The original network with the file's outputs, inside the file's wrapper."""
     requirements = captured.requirements
-    return SizeWrapper(
-        OneOutput(captured.original, index), requirements.multiple, requirements.minimum, requirements.scale
-    )
-
-
-class OneOutput(nn.Module):
-    """A network reduced to one of its flattened outputs."""
-
-    def __init__(self, network: nn.Module, index: int) -> None:
-        super().__init__()
-        self.network = network
-        self.index = index
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        return tensors_of(self.network(*inputs))[self.index]
-
-
-@dataclass
-class Stages:
-    """Announces and times the stages of one conversion."""
-
-    report: Progress
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        self.report(name)
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(time.perf_counter() - start, 3)
+    network = captured.original if kept is None else OneOutput(captured.original, kept)
+    if not options.size_wrapper:
+        return network
+    return SizeWrapper(network, requirements.multiple, requirements.minimum, requirements.scale)

@@ -6,7 +6,6 @@ What a file is, is read off its content, not its name. No code in a file runs un
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib
 import sys
 import warnings
@@ -23,9 +22,11 @@ from torch.export import ExportedProgram
 
 from tlcconvert.errors import InputError
 from tlcconvert.exported_archive import is_program_archive, load_program
+from tlcconvert.file_hash import sha256_of
 from tlcconvert.input_channels import input_channels_of
 from tlcconvert.near_architectures import near_architectures
 from tlcconvert.network_inputs import ExtraInput
+from tlcconvert.pixels import Pixels, registry_pixels
 from tlcconvert.spandrel_network import network_of
 from tlcconvert.unsafe_pickle import unsafe_globals
 
@@ -48,6 +49,7 @@ class Network:
         multiple, minimum: what the registry says height and width must be a multiple of and at least; 1 and 0
             where it says nothing.
         output_index: which output is the restored image, or None where nothing says.
+        pixels: what the image's values mean.
         extra_inputs: inputs after the image.
         stored_dtype: dtype of the weights in the file, e.g. ``"float16"``; they are upcast to float32.
         sha256: of the file, hexadecimal, or ``""`` if there is none.
@@ -61,6 +63,7 @@ class Network:
     multiple: int = 1
     minimum: int = 0
     output_index: int | None = None
+    pixels: Pixels = field(default_factory=Pixels)
     extra_inputs: tuple[ExtraInput, ...] = field(default=())
     stored_dtype: str = "float32"
     sha256: str = ""
@@ -134,9 +137,7 @@ def _read_through(path: Path) -> str:
     """The file's sha256; every way a path can be no readable file is told apart here."""
     try:
         with path.open("rb") as stream:
-            digest = hashlib.sha256()
-            while block := stream.read(1 << 20):
-                digest.update(block)
+            digest = sha256_of(stream)
             size = stream.tell()
     except FileNotFoundError:
         raise InputError(f"{path} does not exist.") from None
@@ -148,7 +149,7 @@ def _read_through(path: Path) -> str:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
     if size == 0:
         raise InputError(f"{path} is empty.")
-    return digest.hexdigest()
+    return digest
 
 
 def _is_safetensors(path: Path) -> bool:
@@ -247,6 +248,7 @@ def _network_of_state_dict(content: Any, path: Path, sha256: str) -> Network:
         multiple=descriptor.size_requirements.multiple_of,
         minimum=descriptor.size_requirements.minimum,
         output_index=network.output_index,
+        pixels=registry_pixels(descriptor.input_channels),
         extra_inputs=network.extra_inputs,
         stored_dtype=_stored_dtype(state_dict),
         sha256=sha256,

@@ -12,13 +12,20 @@ import torch.onnx.errors
 from onnxscript import optimizer
 from torch.export import ExportedProgram
 
+from passes.quick_symbols import quick_symbols
 from tlcconvert.capture import silence
 from tlcconvert.errors import CaptureError
+from tlcconvert.external_weights import ExternalWeights
+from tlcconvert.local_decomposition import Table, decompose
 from tlcconvert.lowering import TRANSLATIONS
 
 
 def lower(
-    program: ExportedProgram, opset: int, input_names: list[str], output_names: list[str]
+    program: ExportedProgram,
+    opset: int,
+    input_names: list[str],
+    output_names: list[str],
+    weights: ExternalWeights | None = None,
 ) -> onnx.ModelProto:
     """``program`` as an ONNX model of the given opset, its ``tlc::`` operators written out.
 
@@ -26,6 +33,7 @@ def lower(
         program: functional graph with symbolic batch, height and width.
         opset: 18 to 24.
         input_names, output_names: in calling order.
+        weights: where the weights go if they are not to be part of the model.
 
     Raises:
         CaptureError: an operation has no ONNX form; the message is the exporter's reason.
@@ -33,8 +41,11 @@ def lower(
     # Guards restate what the example satisfied; capture has proven sizes by running them, and the rewritten
     # graph need not satisfy them.
     program._guards_code = []
+    _decompose_only_where_needed(program)
+    _count_axes_from_the_front(program)
+    _lay_out_weights(program)
     try:
-        with silence(), torch.no_grad():
+        with silence(), torch.no_grad(), quick_symbols():
             exported = torch.onnx.export(
                 program,
                 dynamo=True,
@@ -48,7 +59,41 @@ def lower(
     except torch.onnx.errors.OnnxExporterError as error:
         raise CaptureError(f"The network cannot be written in ONNX operators: {_reason(error)}") from error
     assert exported is not None
-    return ir.to_proto(_simplified(exported.model))
+    simplified = _simplified(exported.model)
+    return ir.to_proto(simplified) if weights is None else weights.store(simplified)
+
+
+def _decompose_only_where_needed(program: ExportedProgram) -> None:
+    """Spares the exporter a second trace of the program.
+
+    The exporter calls ``run_decompositions`` with the table of the operators it has no ONNX form for, and that
+    traces the whole program again, whether or not one of them is in it.
+    """
+
+    def where_needed(table: Table) -> ExportedProgram:
+        decompose(program, table)
+        return program
+
+    vars(program)["run_decompositions"] = where_needed
+
+
+def _count_axes_from_the_front(program: ExportedProgram) -> None:
+    """The exporter reads ``sym_size(x, -1)`` as the part of the shape from -1 up to 0, which is empty."""
+    for node in program.graph.nodes:
+        if node.target is torch.ops.aten.sym_size.int and node.args[1] < 0:
+            source, axis = node.args
+            node.args = (source, axis + source.meta["val"].dim())
+
+
+def _lay_out_weights(program: ExportedProgram) -> None:
+    """Weights that are views of another layout are copied: equal ones are found by their bytes in memory."""
+    for name, tensor in program.state_dict.items():
+        if not tensor.is_contiguous():
+            copied = tensor.detach().contiguous()
+            is_parameter = isinstance(tensor, torch.nn.Parameter)
+            program.state_dict[name] = (
+                torch.nn.Parameter(copied, requires_grad=False) if is_parameter else copied
+            )
 
 
 def _simplified(model: ir.Model) -> ir.Model:
@@ -66,6 +111,7 @@ def _simplified(model: ir.Model) -> ir.Model:
         common.RemoveUnusedOpsetsPass(),
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
         common.CommonSubexpressionEliminationPass(),
+        common.DeduplicateHashedInitializersPass(),
         common.OutputFixPass(),
         common.NameFixPass(),
     )(model)

@@ -7,45 +7,65 @@ import json
 from importlib.metadata import version
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.export import ExportedProgram
 
 from passes.localize import Localized
 from tlcconvert.capture import Captured
+from tlcconvert.options import Options
+from tlcconvert.pixels import Pixels
 
 
 def describe(
     captured: Captured,
-    train_size: tuple[int, int] | None,
-    base_ratio: float,
+    program: ExportedProgram,
+    options: Options,
+    pixels: Pixels,
     localized: Localized | None,
     source_sha256: str,
 ) -> dict[str, str]:
     """Tool version, source, sizes and every window; JSON where a value is more than one word.
 
     ``base_size`` is the window in pixels of the image; it is of the train size rounded up to the network's
-    multiple, as ``train_size`` is.
+    multiple, as ``train_size`` is. ``size_multiple`` and ``size_minimum`` are the network's own: a file with
+    ``size_wrapper`` true takes every size all the same. ``output_channels`` has an entry per output.
     """
     requirements = captured.requirements
     facts: dict[str, object] = {
         "tlcconvert_version": version("tlcconvert"),
         "source_sha256": source_sha256,
         "input_channels": captured.inputs.channels,
+        "output_channels": _output_channels(program),
         "scale": requirements.scale,
         "size_multiple": requirements.multiple,
         "size_minimum": requirements.minimum,
+        "size_wrapper": options.size_wrapper,
     }
-    if localized is not None and train_size is not None:
+    if pixels.value_range is not None:
+        facts["value_range"] = list(pixels.value_range)
+    if pixels.color_order:
+        facts["color_order"] = pixels.color_order
+    if options.static_size is not None:
+        facts["static_size"] = list(options.static_size)
+    if localized is not None:
         facts |= {
             "train_size": list(localized.training.train_size),
             "base_size": list(localized.training.base_size),
-            "base_ratio": base_ratio,
+            "base_ratio": options.base_ratio,
             "windows": [
                 {"where": site.rewrite.where, "kind": site.rewrite.kind, "window": site.map.window}
                 for site in localized.sites
             ],
         }
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
+
+
+def _output_channels(program: ExportedProgram) -> list[int]:
+    """Channels of every output that is an image; 0 for others."""
+    values = program.graph.output_node().args[0]
+    assert isinstance(values, (tuple, list))
+    shapes = [value.meta["val"].shape for value in values if isinstance(value, fx.Node)]
+    return [shape[1] if len(shape) == 4 and isinstance(shape[1], int) else 0 for shape in shapes]
 
 
 def state_sha256(network: nn.Module | ExportedProgram) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from passes.program import refresh
+from tlcconvert.eager_reference import tensors_of
 from tlcconvert.errors import InputError
 
 
@@ -26,7 +28,7 @@ def keep_output(program: ExportedProgram, index: int | None) -> int:
         shapes = "; ".join(f"{number}: {_shape(value)}" for number, value in enumerate(values))
         raise InputError(
             f"The network returns {count} tensors ({shapes}): choose the final image with --output-index "
-            "(output_index= in Python)."
+            "(output_index=) or keep all with --all-outputs (all_outputs=True)."
         )
     chosen = 0 if index is None else index
     if not -count <= chosen < count:
@@ -39,6 +41,25 @@ def keep_output(program: ExportedProgram, index: int | None) -> int:
     signature.out_spec = pytree.tree_structure(0)
     refresh(program)
     return chosen
+
+
+def output_names(program: ExportedProgram) -> list[str]:
+    """``output``, ``output_1``, ``output_2`` ... for what ``program`` returns."""
+    values = program.graph.output_node().args[0]
+    assert isinstance(values, (tuple, list))
+    return ["output", *(f"output_{number}" for number in range(1, len(values)))]
+
+
+class OneOutput(nn.Module):
+    """A network reduced to one of its flattened outputs."""
+
+    def __init__(self, network: nn.Module, index: int) -> None:
+        super().__init__()
+        self.network = network
+        self.index = index
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return tensors_of(self.network(*inputs))[self.index]
 
 
 def _shape(value: object) -> str:

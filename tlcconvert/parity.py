@@ -59,6 +59,11 @@ class Parity:
     def passed(self) -> bool:
         return bool(self.comparisons) and all(comparison.passed for comparison in self.comparisons)
 
+    def sizes(self, what: str) -> list[tuple[int, int, int]]:
+        """(batch, height, width) at which ``what`` was compared."""
+        rows = (row for row in self.comparisons if row.what == what)
+        return list(dict.fromkeys((row.batch, row.height, row.width) for row in rows))
+
     @property
     def failures(self) -> tuple[Comparison, ...]:
         return tuple(comparison for comparison in self.comparisons if not comparison.passed)

@@ -38,7 +38,8 @@ def wrap_sizes(program: ExportedProgram, multiple: int, minimum: int, scale: int
     """Adds the wrapper around ``program`` in place; nothing is added where every size is accepted already.
 
     Every input of the image's size is padded, every output of ``scale`` times that size is cropped. The
-    program's inputs get new height and width symbols, free of the multiple.
+    program's inputs get new height and width symbols, free of the multiple; inside the wrapper the symbols stay
+    those of capture, which now stand for the padded size.
 
     Args:
         program: a captured program, ``[N, C, H, W]`` first.
@@ -50,20 +51,21 @@ def wrap_sizes(program: ExportedProgram, multiple: int, minimum: int, scale: int
     images = _inputs_of_image_size(program)
     padded_hint = [_hint(size) for size in images[0].meta["val"].shape[_HEIGHT:]]
     outputs = _outputs_of_size(program, [scale * size for size in padded_hint]) if scale else []
-    readers = {image: list(image.users) for image in images}
+    readers = {image: (image.meta["val"], list(image.users)) for image in images}
     _free_sizes(program, images, multiple)
     with program.graph.inserting_before(user_inputs(program)[-1].next):
         sizes = [program.graph.call_function(_ATEN.sym_size.int, (images[0], axis)) for axis in (2, 3)]
         sources = [_source_index(program.graph, size, multiple, minimum) for size in sizes]
-        for image, users in readers.items():
+        for image, (accepted, users) in readers.items():
             padded = image
             for axis, source in zip((_HEIGHT, _WIDTH), sources, strict=True):
                 padded = program.graph.call_function(_ATEN.index_select.default, (padded, axis, source))
+            padded.meta["val"] = accepted
             for user in users:
                 user.replace_input_with(image, padded)
     for output in outputs:
         _crop(program, output, sizes, scale)
-    refresh(program, has_new_sizes=True)
+    refresh(program)
 
 
 class SizeWrapper(nn.Module):

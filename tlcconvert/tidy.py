@@ -1,67 +1,60 @@
 """The exported model as a stranger should receive it: small, plainly named, telling nothing of the machine.
 
-Dead nodes and duplicate initialisers go, axes are called batch, height and width, and what the exporter noted
+Dead nodes go, axes are called batch, height and width, and what the exporter noted
 about the source (stack traces with local paths, class names) is removed. What the file is, is written into
 its metadata instead.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 
-import numpy as np
 import onnx
 import onnx_graphsurgeon as gs
 
 from tlcconvert.errors import ConversionError
+from tlcconvert.external_weights import ExternalWeights
+from tlcconvert.map_sizes import keep_map_sizes
 
 
-def tidy(model: onnx.ModelProto, axes: Mapping[str, str], metadata: Mapping[str, str]) -> onnx.ModelProto:
+def tidy(
+    model: onnx.ModelProto,
+    axes: Mapping[str, str],
+    metadata: Mapping[str, str],
+    weights: ExternalWeights | None = None,
+) -> onnx.ModelProto:
     """A cleaned copy of ``model``, checked by onnx.
 
     Args:
         axes: what the symbols of the input's axes are called in the file, by the exporter's name.
         metadata: key and value pairs to store.
+        weights: where the weights are if they are not part of the model.
 
     Raises:
         ConversionError: the model does not pass onnx's full check.
     """
     graph = gs.import_onnx(model)
-    _share_equal_constants(graph)
     graph.cleanup(remove_unused_graph_inputs=False).toposort()
     clean = gs.export_onnx(graph, do_type_check=False)
     _forget_the_source(clean, axes)
     _describe(clean, metadata)
     try:
-        onnx.checker.check_model(clean, full_check=True)
+        if weights is None:
+            onnx.checker.check_model(clean, full_check=True)
+        else:
+            weights.check(clean)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ConversionError(f"The exported model is not valid ONNX: {error}") from error
     return clean
-
-
-def _share_equal_constants(graph: gs.Graph) -> None:
-    """Lets every use of equal weights read one initialiser."""
-    first: dict[tuple[str, tuple[int, ...], bytes], gs.Constant] = {}
-    shared: dict[str, gs.Constant] = {}
-    for name, tensor in sorted(graph.tensors().items()):
-        if isinstance(tensor, gs.Constant):
-            shared[name] = first.setdefault(_fingerprint(tensor.values), tensor)
-    for node in graph.nodes:
-        node.inputs = [shared.get(tensor.name, tensor) for tensor in node.inputs]
-
-
-def _fingerprint(values: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:
-    digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).digest()
-    return str(values.dtype), values.shape, digest
 
 
 def _forget_the_source(model: onnx.ModelProto, axes: Mapping[str, str]) -> None:
     graph = model.graph
     graph.name = "tlcconvert"
     graph.doc_string = model.doc_string = ""
-    del graph.metadata_props[:], graph.value_info[:], model.metadata_props[:]
+    del graph.metadata_props[:], model.metadata_props[:]
+    keep_map_sizes(graph)
     for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):
         part.doc_string = ""
         del part.metadata_props[:]

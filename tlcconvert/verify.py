@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from torch import fx, nn
@@ -26,10 +25,9 @@ from tlcconvert.capture import Captured
 from tlcconvert.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.errors import InputError
 from tlcconvert.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
+from tlcconvert.options import Options, Size
 from tlcconvert.parity import Comparison, Parity
 from tlcconvert.parity_sizes import bracketing_sizes, unchanged_sizes
-
-Size = tuple[int, int] | tuple[int, int, int]
 
 DEFAULT_SIZES: tuple[Size, ...] = ((1, 64, 64), (2, 48, 80), (1, 97, 65), (3, 33, 40))
 TOLERANCE = 1e-5
@@ -64,8 +62,7 @@ def verify(
         raise InputError(f"Cannot read {onnx_path}: {error.strerror}.") from error
     reference = EagerReference(evaluation_copy(module))
     inputs = _inputs_of(session)
-    batches = [size if len(size) == 3 else (1, *size) for size in sizes]
-    return compare_session(session, reference, inputs, batches, tolerance, "onnx / eager")
+    return compare_session(session, reference, inputs, _with_batch(sizes), tolerance, "onnx / eager")
 
 
 def inference_session(model: bytes, folder: Path | None = None) -> onnxruntime.InferenceSession:
@@ -215,23 +212,26 @@ def _inputs_of(session: onnxruntime.InferenceSession) -> NetworkInputs:
 
 
 def verify_conversion(
-    model: onnx.ModelProto,
+    session: onnxruntime.InferenceSession,
     converted: fx.GraphModule,
     original: nn.Module,
     captured: Captured,
     localized: Localized | None,
+    options: Options,
     report: Callable[[str], None],
 ) -> Parity:
     """The proofs a conversion must pass before it is handed over.
 
-    The ONNX model against the converted network in eager PyTorch, at sizes around the windows; and the
+    The model in ``session`` against the converted network in eager PyTorch, at sizes around the windows; and the
     converted network against the original at sizes where every statistic still covers its whole map (at all
-    sizes where nothing was localised).
+    sizes where nothing was localised). Sizes the caller chose take the place of both; a file of one size is
+    run at that size.
     """
     requirements = captured.requirements
     window = localized.training.base_size if localized and localized.sites else _WITHOUT_WINDOWS
-    sizes = bracketing_sizes(window)
-    session = inference_session(model.SerializeToString())
+    taken = _as_they_are if options.size_wrapper else requirements.up
+    chosen = _rounded(_with_batch(options.verify_sizes) or bracketing_sizes(window), taken)
+    sizes = [(1, *options.static_size)] * 2 if options.static_size else chosen
     report("running the model in onnxruntime")
     parity = compare_session(session, converted, captured.inputs, sizes, TOLERANCE, "onnx / converted")
     assumed = tuple(
@@ -241,10 +241,14 @@ def verify_conversion(
         parity.comparisons, parity.notes + assumed + _deviation(converted, captured, localized, window)
     )
     report("running the converted network against the original")
+    sizes = chosen
     if localized is not None and localized.sites:
-        sizes = unchanged_sizes(
-            window, lambda *size: localized.is_unchanged_at(*(requirements.up(extent) for extent in size))
-        )
+
+        def is_unchanged(height: int, width: int) -> bool:
+            return localized.is_unchanged_at(requirements.up(height), requirements.up(width))
+
+        own = [size for size in _with_batch(options.verify_sizes) if is_unchanged(*size[1:])]
+        sizes = _rounded(own or unchanged_sizes(window, is_unchanged), taken)
     if not sizes:
         note = "converted / original not compared: at no size does every feature map fit its window"
         return Parity(parity.comparisons, (*parity.notes, note))
@@ -252,6 +256,21 @@ def verify_conversion(
         converted, original, captured.inputs, sizes, TOLERANCE, "converted / original"
     )
     return Parity(parity.comparisons + unchanged.comparisons, parity.notes + unchanged.notes)
+
+
+def _with_batch(sizes: Iterable[Size]) -> list[tuple[int, int, int]]:
+    return [size if len(size) == 3 else (1, *size) for size in sizes]
+
+
+def _as_they_are(extent: int) -> int:
+    return extent
+
+
+def _rounded(
+    sizes: Iterable[tuple[int, int, int]], taken: Callable[[int], int]
+) -> list[tuple[int, int, int]]:
+    """``sizes`` with height and width as the file takes them."""
+    return list(dict.fromkeys((batch, taken(height), taken(width)) for batch, height, width in sizes))
 
 
 def _deviation(

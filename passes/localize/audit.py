@@ -181,7 +181,10 @@ _BATCH_NORMS = (
     aten._native_batch_norm_legit,
     aten._native_batch_norm_legit_functional,
 )
-_READS_NO_PIXELS = (aten.sym_size, aten.new_zeros, aten.new_ones, aten.new_full, aten.new_empty)
+_READS_NO_PIXELS = (
+    aten.sym_size, aten.new_zeros, aten.new_ones, aten.new_full, aten.new_empty, aten.type_as, aten.to
+)  # fmt: skip
+"""Of a second operand, the type at most."""
 _PICKS_PIXELS = (aten.slice, aten.select, aten.narrow, aten.index, aten.constant_pad_nd, aten.pad)
 
 

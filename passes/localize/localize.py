@@ -100,7 +100,7 @@ def localize(program: ExportedProgram, training: Training) -> Localized:
     doors = [door for node in graph.nodes if (door := match(node, layouts)) is not None]
     for component in components(graph, doors, image):
         _localize_component(component, graph, layouts, image, training, sites, skipped)
-    share_common_subexpressions(program)
+    share_common_subexpressions(graph)
     refresh(program)
     left = (*skipped.values(), *audit(program, image, skipped))
     return Localized(tuple(sites), left, image, training)

@@ -13,14 +13,13 @@ from typing import Any
 
 import torch
 from torch import fx
-from torch.export import ExportedProgram
 
 
-def share_common_subexpressions(program: ExportedProgram) -> int:
+def share_common_subexpressions(graph: fx.Graph) -> int:
     """Merges equal nodes in place; returns how many went. The caller refreshes the program."""
     first: dict[Any, fx.Node] = {}
     merged = 0
-    for node in list(program.graph.nodes):
+    for node in list(graph.nodes):
         if node.op != "call_function" or torch.Tag.nondeterministic_seeded in getattr(
             node.target, "tags", ()
         ):
@@ -28,7 +27,7 @@ def share_common_subexpressions(program: ExportedProgram) -> int:
         same = first.setdefault(_key(node), node)
         if same is not node:
             node.replace_all_uses_with(same)
-            program.graph.erase_node(node)
+            graph.erase_node(node)
             merged += 1
     return merged
 

@@ -59,4 +59,6 @@ def _product(graph: fx.Graph, node: fx.Node, weights: fx.Node, channels: int) ->
         batch, height, width = (graph.call_function(aten.sym_size.int, (source, axis)) for axis in (0, 2, 3))
         columns = graph.call_function(aten.reshape.default, (source, [batch, channels, -1]))
         means = graph.call_function(aten.matmul.default, (weights, columns))
-        return graph.call_function(aten.reshape.default, (means, [batch, 1, height, width]))
+        result = graph.call_function(aten.reshape.default, (means, [batch, 1, height, width]))
+        result.meta = dict(node.meta)
+        return result

@@ -132,6 +132,30 @@ class OddAndEven(nn.Module):
         return x * 2
 
 
+class MergesItsBranchesOnEveryCall(nn.Module):
+    """The kernel of one layer is computed from the data of another and assigned to its data (SPAN)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trained, self.merged = (nn.Conv2d(3, 3, 3, padding=1) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel = self.trained.weight.data.clone().detach()
+        self.merged.weight.data = (kernel + kernel.flip(2, 3)).contiguous()
+        self.merged.bias.data = self.trained.bias.data * 2
+        return x + self.merged(x)
+
+
+class PoolsToAFractionOfItsSize(nn.Module):
+    """Cells of unequal size wherever the fraction does not divide the map (SAFMN)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        coarse = F.adaptive_max_pool2d(x, (height // 8, width // 8)) - F.adaptive_max_pool2d(x, 3).mean()
+        fine = nn.AdaptiveMaxPool2d((height // 2, width // 3))(x)
+        return x * F.interpolate(coarse, size=(height, width)) + F.interpolate(fine, size=(height, width))
+
+
 class _LayerNormFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
@@ -190,6 +214,8 @@ class ThreeImages(nn.Module):
         PadsIfNeeded,
         CachesAMask,
         MaskOfTrainingSize,
+        MergesItsBranchesOnEveryCall,
+        PoolsToAFractionOfItsSize,
         AutogradFunctionNorm,
         ChecksItsType,
         UsesContexts,

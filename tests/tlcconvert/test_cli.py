@@ -58,6 +58,7 @@ def test_a_checkpoint_becomes_a_file_with_a_report(network: Path, tmp_path: Path
     assert image.shape == (2, 3, 10, 14)
     facts = json.loads(report.read_text())
     assert facts["metadata"]["train_size"] == "[32, 48]"
+    assert facts["metadata"]["color_order"] == "RGB"
     assert all(row["passed"] for row in facts["parity"])
     assert "Nothing to localize" in result.stdout
     assert f"({out.stat().st_size:,} bytes)" in result.stdout.replace("\n", "")
@@ -69,6 +70,15 @@ def test_a_dry_run_reports_and_writes_nothing(network: Path, tmp_path: Path) -> 
     assert result.exit_code == 0
     assert "nothing was written" in result.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["model.pth"]
+
+
+def test_a_file_for_one_size_is_verified_at_that_size(network: Path, tmp_path: Path) -> None:
+    out, report = tmp_path / "out.onnx", tmp_path / "report.json"
+    result = tlcconvert(network, "--no-localize", "--static", "30x41", "-o", out, "--json", report)
+    assert result.exit_code == 0, result.output
+    sizes = [row["size"] for row in json.loads(report.read_text())["parity"]]
+    assert [1, 30, 41] in sizes
+    assert onnxruntime.InferenceSession(out).get_inputs()[0].shape == [1, 3, 30, 41]
 
 
 def test_quiet_prints_nothing(network: Path, tmp_path: Path) -> None:
@@ -129,6 +139,10 @@ def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
         (["-o", "out.onnx", "--train-size", "large"], ["train size"]),
         (["-o", "out.onnx", "--train-size", "64", "--opset", "7"], ["opset"]),
         (["-o", "out.onnx", "--train-size", "64", "--base-ratio", "0"], ["base ratio"]),
+        (["-o", "out.onnx", "--train-size", "64", "--static", "720"], ["HxW"]),
+        (["-o", "out.onnx", "--train-size", "64", "--static", "2x720x1280"], ["batch is 1"]),
+        (["-o", "out.onnx", "--train-size", "64", "--verify-sizes", "64x64,large"], ["large"]),
+        (["-o", "out.onnx", "--train-size", "64", "--all-outputs", "--output-index", "0"], ["one output"]),
         (["-o", "missing/out.onnx", "--train-size", "64"], ["missing"]),
         (["-o", ".", "--train-size", "64"], ["directory"]),
         (["-o", "out.onnx", "--train-size", "64", "--weights", "w.pth"], ["--weights"]),

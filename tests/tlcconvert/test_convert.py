@@ -211,6 +211,10 @@ def test_windows_do_not_depend_on_how_the_network_was_captured() -> None:
         ({"train_size": 64, "base_ratio": float("nan")}, "base ratio"),
         ({"train_size": 64, "opset": 11}, "opset"),
         ({"train_size": 64, "output_index": 3}, "no output 3"),
+        ({"train_size": 64, "output_index": 0, "all_outputs": True}, "One output or all"),
+        ({"train_size": 64, "static_size": (0, 8)}, "at least 1 pixel"),
+        ({"train_size": 64, "verify_sizes": [(8,)]}, "at least 1 pixel"),
+        ({"train_size": 64, "static_size": (8, 8), "verify_sizes": [(8, 8)]}, "verified at that size"),
     ],
 )
 def test_unusable_arguments_are_refused_by_name(arguments: dict[str, object], message: str) -> None:
@@ -229,6 +233,81 @@ def test_of_several_outputs_one_must_be_chosen_and_the_rest_goes() -> None:
     conversion = tlcconvert.convert(TwoOutputs(), 24, output_index=-1)
     assert conversion.sites == ()
     assert run(conversion, torch.rand(1, 3, 5, 6)).shape == (1, 3, 10, 12)
+
+
+def test_all_outputs_can_be_kept() -> None:
+    conversion = tlcconvert.convert(TwoOutputs(), 24, all_outputs=True)
+    assert len(conversion.sites) == 1
+    assert json.loads(conversion.metadata["output_channels"]) == [3, 3]
+    session = onnxruntime.InferenceSession(conversion.model.SerializeToString())
+    image = torch.rand(2, 3, 9, 14)
+    results = session.run(["output", "output_1"], {"input": image.numpy()})
+    for result, expected in zip(results, TwoOutputs().eval()(image), strict=True):
+        assert np.allclose(result, expected.detach(), atol=1e-6)
+
+
+class Quarters(SqueezeExcitation):
+    """Raises, as many networks do, unless height and width are multiples of 4."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        folded = nn.functional.pixel_unshuffle(x, 4)
+        return super().forward(nn.functional.pixel_shuffle(folded, 4))
+
+
+def test_the_size_wrapper_can_be_left_out() -> None:
+    conversion = tlcconvert.convert(Quarters(), 24, size_wrapper=False)
+    assert [conversion.metadata[key] for key in ("size_multiple", "size_minimum", "size_wrapper")] == [
+        "4", "4", "false",
+    ]  # fmt: skip
+    assert all(row.height % 4 == 0 and row.width % 4 == 0 for row in conversion.parity.comparisons)
+    image = torch.rand(1, 3, 8, 20)
+    with torch.no_grad():
+        assert np.allclose(run(conversion, image), Quarters().eval()(image), atol=1e-6)
+    with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.Fail):
+        run(conversion, torch.rand(1, 3, 9, 20))
+
+
+def test_a_file_of_one_size_computes_nothing_from_shapes() -> None:
+    conversion = tlcconvert.convert(Quarters(), 24, static_size=(45, 70))
+    assert {row.size for row in conversion.parity.comparisons if row.what == "onnx / converted"} == {
+        "1x45x70"
+    }
+    axes = [
+        dim.dim_value
+        for value in (*conversion.model.graph.input, *conversion.model.graph.output)
+        for dim in value.type.tensor_type.shape.dim
+    ]
+    assert axes == [1, 3, 45, 70] * 2
+    assert not {"Shape", "Range", "If"} & {node.op_type for node in conversion.model.graph.node}
+    image = torch.rand(1, 3, 45, 70)
+    dynamic = run(tlcconvert.convert(Quarters(), 24), image)
+    assert (run(conversion, image) - dynamic).abs().max() <= 1e-6
+
+
+def test_a_file_of_one_size_without_wrapper_is_for_a_size_the_network_takes() -> None:
+    with pytest.raises(InputError, match="multiples of 4"):
+        tlcconvert.convert(Quarters(), 24, static_size=(45, 70), size_wrapper=False)
+
+
+def test_it_is_verified_at_the_sizes_chosen() -> None:
+    conversion = tlcconvert.convert(SqueezeExcitation(), 24, verify_sizes=[(20, 31), (2, 50, 12)])
+    rows = [(row.what, row.size) for row in conversion.parity.comparisons]
+    assert rows == [
+        ("onnx / converted", "1x20x31"),
+        ("onnx / converted", "2x50x12"),
+        ("converted / original", "1x20x31"),
+    ]
+
+
+def test_a_size_at_which_nothing_changes_is_added_where_none_was_chosen() -> None:
+    conversion = tlcconvert.convert(SqueezeExcitation(), 24, verify_sizes=[(70, 81)])
+    assert {row.what for row in conversion.parity.comparisons} == {"onnx / converted", "converted / original"}
+
+
+def test_what_pixels_mean_is_told_where_it_is_known() -> None:
+    conversion = tlcconvert.convert(SqueezeExcitation(), 24, pixels=tlcconvert.Pixels((0.0, 1.0), "RGB"))
+    assert (conversion.metadata["value_range"], conversion.metadata["color_order"]) == ("[0.0, 1.0]", "RGB")
+    assert "value_range" not in tlcconvert.convert(SqueezeExcitation(), 24).metadata
 
 
 def test_fast_statistics_are_verified_too_and_their_deviation_is_noted() -> None:

@@ -82,7 +82,7 @@ NETWORKS = {
     "KBNet": Network(
         lambda: KBNet_s(width=8, middle_blk_num=1, enc_blk_nums=[1, 1], dec_blk_nums=[1, 1]), {MEAN: 5}
     ),
-    "MPRNet": Network(mprnet, {MEAN: 1}, output_index=0),
+    "MPRNet": Network(mprnet, {MEAN: 70}, output_index=0),
     "Restormer": Network(restormer, {ATTENTION: 8}),
     "MIRNet2": Network(mirnet, {MEAN: 16, "softmax-weighted sum": 24}),
     "M3SNet": Network(m3snet, {MEAN: 13, ATTENTION: 1}),
@@ -91,7 +91,7 @@ NETWORKS = {
     "HAT": Network(
         lambda: HAT(embed_dim=12, depths=(1,), num_heads=(2,), window_size=8, squeeze_factor=3, upscale=2,
                     upsampler="pixelshuffle", num_feat=8, img_size=16),
-        {MEAN: 2},
+        {MEAN: 1},
     ),
 }  # fmt: skip
 

@@ -309,6 +309,26 @@ class ChannelGates(nn.Module):
         )
 
 
+class TokenLayerNorm(nn.Module):
+    """A norm over the channels of [N, H * W, C], written out (Restormer, CVPR 2022)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = x.flatten(2).transpose(1, 2)
+        mean, variance = tokens.mean(-1, keepdim=True), tokens.var(-1, keepdim=True, unbiased=False)
+        return ((tokens - mean) / torch.sqrt(variance + 1e-5)).transpose(1, 2).reshape(x.shape)
+
+
+class TypedLikeTheImage(nn.Module):
+    """A constant per channel, of the type the image has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.randn(1, CHANNELS, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - self.shift.type_as(x) * self.shift.to(x)
+
+
 class Neighbourhoods(nn.Module):
     """3x3 neighbourhoods gathered and contracted with weights per pixel (KBNet's kernel basis)."""
 
@@ -373,7 +393,7 @@ class FrozenNorms(nn.Module):
 
 LOCAL = (
     Windows, ChannelLayerNorm, StaticPools, Shuffles, Convolutions, ChannelGates, Neighbourhoods, PixelwiseMatrix,
-    FixedKeys, LargerOfTwo, ShiftedMap, ChannelSpectrum, FrozenNorms,
+    TypedLikeTheImage, TokenLayerNorm, FixedKeys, LargerOfTwo, ShiftedMap, ChannelSpectrum, FrozenNorms,
 )  # fmt: skip
 
 

@@ -1,0 +1,76 @@
+"""The squeezing convolution of a squeeze path before its local mean.
+
+    Given    conv1x1(local_mean(x [N, C, H, W]), W [D, C], b)        D <= C / 4
+    Result   local_mean(matmul(W, x as [N, C, H*W]) as [N, D, H, W]) + b
+
+    sum_c W[d, c] * mean_p x[c, p] + b[d] = mean_p (sum_c W[d, c] * x[c, p]) + b[d]
+
+The mean takes many passes over its map, the product one; it pays where it leaves a quarter of the channels or
+fewer. The product is written for channels by pixels because a convolution would have the map converted to
+onnxruntime's blocked layout and back.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import fx
+from torch.export import ExportedProgram
+
+import passes.operators  # noqa: F401  (registers torch.ops.tlc)
+from passes.arguments import bound_arguments
+from passes.program import add_parameter, refresh, state, where
+from passes.result import PassResult, Rewrite
+
+aten, tlc = torch.ops.aten, torch.ops.tlc
+_LEAST_SQUEEZE = 4
+"""Channels in over channels out: 2 breaks even, 1 is slower."""
+
+
+def squeeze_first(program: ExportedProgram) -> PassResult:
+    """Moves every squeezing convolution that alone reads a local mean before that mean, in place."""
+    tensors = state(program)
+    rewrites = []
+    for node in list(program.graph.nodes):
+        if not _is_squeezed_mean(node, tensors):
+            continue
+        squeezed, channels = bound_arguments(node)["weight"].meta["val"].shape[:2]
+        node.replace_all_uses_with(_squeezed_first(program, node, tensors))
+        rewrites.append(
+            Rewrite("squeeze path", where(node), f"mean of {channels} channels", f"mean of {squeezed}")
+        )
+    if rewrites:
+        refresh(program)
+    return PassResult(tuple(rewrites))
+
+
+def _is_squeezed_mean(node: fx.Node, tensors: dict[str, torch.Tensor]) -> bool:
+    if node.target is not aten.conv2d.default:
+        return False
+    arguments = bound_arguments(node)
+    mean, layer = arguments["input"], [arguments["weight"], arguments["bias"]]
+    if mean.target is not tlc.local_mean.default or len(mean.users) != 1 or arguments["groups"] != 1:
+        return False
+    if not all(tensor is None or tensor.name in tensors for tensor in layer):
+        return False
+    squeezed, channels, *kernel = layer[0].meta["val"].shape
+    is_pointwise = kernel == [1, 1] and set(arguments["stride"]) == {1} and set(arguments["padding"]) == {0}
+    return is_pointwise and squeezed * _LEAST_SQUEEZE <= channels
+
+
+def _squeezed_first(program: ExportedProgram, node: fx.Node, tensors: dict[str, torch.Tensor]) -> fx.Node:
+    layer = bound_arguments(node)
+    weight, bias = layer["weight"], layer["bias"]
+    source, window_height, window_width = layer["input"].args
+    squeezed, channels = tensors[weight.name].shape[:2]
+    matrix = add_parameter(program, f"{weight.name}_matrix", tensors[weight.name].flatten(1).clone())
+    shift = None
+    if bias is not None:
+        shift = add_parameter(program, f"{bias.name}_map", tensors[bias.name].reshape(1, -1, 1, 1).clone())
+    call = program.graph.call_function
+    with program.graph.inserting_before(node):
+        batch, height, width = (call(aten.sym_size.int, (source, axis)) for axis in (0, 2, 3))
+        columns = call(aten.reshape.default, (source, [batch, channels, -1]))
+        product = call(aten.matmul.default, (matrix, columns))
+        map_ = call(aten.reshape.default, (product, [batch, squeezed, height, width]))
+        moved = call(tlc.local_mean.default, (map_, window_height, window_width))
+        return moved if shift is None else call(aten.add.Tensor, (moved, shift))

@@ -1,0 +1,63 @@
+"""A squeeze path that convolves before it averages yields the same squeeze."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from passes.program import runnable
+from passes.speed.squeeze_first import squeeze_first
+
+tlc = torch.ops.tlc
+
+
+class SqueezePath(nn.Module):
+    def __init__(self, channels: int, squeezed: int, **options: object) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(channels, squeezed, 1, **options)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.squeeze(tlc.local_mean(x, 4, 3)).relu()
+
+
+class MeanReadTwice(SqueezePath):
+    def forward(self, x: Tensor) -> Tensor:
+        mean = tlc.local_mean(x, 4, 3)
+        return self.squeeze(mean) + mean.sum(1, keepdim=True)
+
+
+class OneWindowPerStep(SqueezePath):
+    """A strided convolution leaves out windows."""
+
+    def __init__(self) -> None:
+        super().__init__(8, 2, stride=2)
+
+
+def captured(network: nn.Module) -> ExportedProgram:
+    torch.manual_seed(0)
+    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+    example = torch.randn(2, 8, 7, 9, dtype=torch.float64)
+    return torch.export.export(
+        network.eval().double(), (example,), dynamic_shapes=(dynamic,)
+    ).run_decompositions({})
+
+
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_the_squeeze_is_unchanged_at_every_size(has_bias: bool) -> None:
+    network = SqueezePath(8, 2, bias=has_bias)
+    program = captured(network)
+    assert len(squeeze_first(program).rewrites) == 1
+    (mean,) = (node for node in program.graph.nodes if node.target is tlc.local_mean.default)
+    assert mean.meta["val"].shape[1] == 2
+    rewritten = runnable(program)
+    for shape in [(1, 8, 5, 5), (3, 8, 4, 3), (2, 8, 11, 6)]:
+        x = torch.randn(shape, dtype=torch.float64)
+        assert (rewritten(x) - network(x)).abs().max() < 1e-14
+    program.validate()
+
+
+@pytest.mark.parametrize("build", [lambda: SqueezePath(8, 4), lambda: MeanReadTwice(8, 2), OneWindowPerStep])
+def test_what_does_not_squeeze_enough_or_does_more_stays(build: type[nn.Module]) -> None:
+    assert squeeze_first(captured(build())).rewrites == ()

@@ -1,0 +1,53 @@
+"""The ONNX model computes what the program does, however the program counts its axes and stores its weights."""
+
+from __future__ import annotations
+
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from tlcconvert.lower import lower
+
+_DYNAMIC = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+
+
+def captured(network: nn.Module) -> ExportedProgram:
+    return torch.export.export(network, (torch.rand(2, 4, 9, 13),), dynamic_shapes=(_DYNAMIC,))
+
+
+def run(model: onnx.ModelProto, image: Tensor) -> Tensor:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return torch.from_numpy(session.run(None, {"input": image.numpy()})[0])
+
+
+class Regrouped(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return (x * 2).view(x.shape[0], 2, 2, x.shape[2], x.shape[3]) + 1
+
+
+def test_a_size_read_from_the_end_is_the_size_of_that_axis() -> None:
+    program = captured(Regrouped())
+    sizes = [node for node in program.graph.nodes if node.target is torch.ops.aten.sym_size.int]
+    for node in sizes:
+        node.args = (node.args[0], node.args[1] - 4)
+    assert {node.args[1] for node in sizes} == {-4, -2, -1}
+    image = torch.rand(1, 4, 6, 7)
+    model = lower(program, 18, ["input"], ["output"])
+    torch.testing.assert_close(run(model, image), Regrouped()(image))
+
+
+def test_weights_may_be_views_of_another_layout() -> None:
+    network = nn.Conv2d(4, 6, 3)
+    network.weight = nn.Parameter(torch.randn(4, 6, 3, 3).transpose(0, 1))
+    image = torch.rand(1, 4, 6, 7)
+    model = lower(captured(network), 18, ["input"], ["output"])
+    torch.testing.assert_close(run(model, image), network(image))
+
+
+def test_equal_weights_are_stored_once() -> None:
+    network = nn.Sequential(nn.Conv2d(4, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.Conv2d(4, 8, 3))
+    network[3].weight.data = network[0].weight.data.clone()
+    model = lower(captured(network), 18, ["input"], ["output"])
+    assert [list(tensor.dims) for tensor in model.graph.initializer].count([8, 4, 3, 3]) == 1

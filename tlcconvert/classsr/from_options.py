@@ -1,0 +1,95 @@
+"""What the options of the pipeline mean for a ClassSR."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from tlcconvert.architectures.classsr import ClassSR
+from tlcconvert.classsr.calibrate import measured_costs
+from tlcconvert.classsr.convert import at_scale, convert_classsr
+from tlcconvert.classsr.costs import Costs, cost_text, read_costs
+from tlcconvert.conversion import Conversion
+from tlcconvert.convert import Known
+from tlcconvert.errors import InputError
+from tlcconvert.options import Options
+from tlcconvert.routing_options import RoutingOptions
+from tlcconvert.stages import Progress
+from tlcconvert.write import check_writable, write_bytes
+
+_PUBLISHED_PATCH_SIZE = 32
+# Nothing of a ClassSR depends on the whole image: localising and --strict hold as they are.
+_SHARED = ("train_size", "localize_statistics", "strict", "opset", "routing", "exported_program")
+_FLAGS = {"fold_branches": "--no-fold", "size_wrapper": "--no-size-wrapper", "static_size": "--static"}
+
+
+def convert_from_options(
+    network: ClassSR, options: Options, known: Known, progress: Progress | None
+) -> Conversion:
+    """Converts ``network``; see :func:`tlcconvert.classsr.convert.convert_classsr`.
+
+    Raises:
+        InputError: an option means nothing to a ClassSR or does not fit the network.
+    """
+    if options.exported_program:
+        raise InputError("A ClassSR routes patches at run time: write an .onnx file, not a .pt2.")
+    _refuse_meaningless(options)
+    _refuse_other_inputs(network, known)
+    routing = options.routing
+    network = at_scale(network, routing.scale)
+    size = _square(options.train_size) if routing.patch_size is None else routing.patch_size
+    costs = _costs(network, routing, size, progress)
+    conversion = convert_classsr(
+        network,
+        patch_size=size,
+        patch_step=size - size // 8 if routing.patch_step is None else routing.patch_step,
+        knobs=routing.knobs,
+        costs=costs,
+        opset=options.opset,
+        pixels=known.pixels,
+        source_sha256=known.source_sha256,
+        progress=progress,
+    )
+    if routing.calibrate is not None and costs is not None:
+        write_bytes(cost_text(costs, size).encode(), routing.calibrate)
+    return conversion
+
+
+def _refuse_meaningless(options: Options) -> None:
+    asked = [
+        _FLAGS.get(field.name, f"--{field.name.replace('_', '-')}")
+        for field in fields(options)
+        if field.name not in _SHARED and getattr(options, field.name) != field.default
+    ]
+    if options.output_index == 0:  # the image, which is what the file returns
+        asked.remove("--output-index")
+    if asked:
+        raise InputError(f"A ClassSR routes patches to branches: leave out {', '.join(asked)}.")
+
+
+def _refuse_other_inputs(network: ClassSR, known: Known) -> None:
+    if known.input_channels not in (None, network.colors):
+        raise InputError(
+            f"This ClassSR takes images of {network.colors} channels, not {known.input_channels}."
+        )
+    if known.extra_inputs:
+        raise InputError("A ClassSR takes an image and nothing beside it.")
+
+
+def _costs(network: ClassSR, routing: RoutingOptions, size: int, progress: Progress | None) -> Costs | None:
+    if routing.costs is not None:
+        return read_costs(routing.costs, size, len(network.branches))
+    if routing.calibrate is None:
+        return None
+    check_writable(routing.calibrate)
+    if progress is not None:
+        progress("measuring the branches")
+    return measured_costs(network, size)
+
+
+def _square(train_size: tuple[int, int] | None) -> int:
+    height, width = train_size or (_PUBLISHED_PATCH_SIZE, _PUBLISHED_PATCH_SIZE)
+    if height != width:
+        raise InputError(
+            f"Patches are square: the train size of a ClassSR is one number, not {height}x{width}."
+        )
+    return height

@@ -1,0 +1,64 @@
+"""Weights beyond what one ONNX file can hold, kept in a file of their own beside the model.
+
+A protobuf message ends at 2 GiB. Past that the weights go from PyTorch straight to a data file in a temporary
+folder, which the model refers to; they are never held a second time. Saving copies that file beside the model.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+from torch.export import ExportedProgram
+
+_LIMIT = 2**31 - 2**26
+_DATA = "weights.data"
+_MODEL = "model.onnx"
+
+
+@dataclass(frozen=True)
+class ExternalWeights:
+    """A temporary folder with the weights of one model; it goes when the last reference to it does."""
+
+    _folder: tempfile.TemporaryDirectory[str] = field(
+        default_factory=lambda: tempfile.TemporaryDirectory(prefix="tlcconvert-")
+    )
+
+    @property
+    def folder(self) -> Path:
+        return Path(self._folder.name)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / _DATA
+
+    def store(self, model: ir.Model) -> onnx.ModelProto:
+        """``model`` with its weights written to the folder and referred to."""
+        ir.save(model, self.folder / _MODEL, external_data=_DATA)
+        return onnx.load(self.folder / _MODEL, load_external_data=False)
+
+    def check(self, model: onnx.ModelProto) -> None:
+        """onnx's full check of a model that refers to the folder; raises what onnx raises."""
+        onnx.save_model(model, self.folder / _MODEL)
+        onnx.checker.check_model(str(self.folder / _MODEL), full_check=True)
+
+
+def external_weights(program: ExportedProgram) -> ExternalWeights | None:
+    """A place for the weights of ``program`` if one file cannot hold them and the graph, else None."""
+    tensors = (*program.state_dict.values(), *program.constants.values())
+    size = sum(tensor.nbytes for tensor in tensors if hasattr(tensor, "nbytes"))
+    return ExternalWeights() if size > _LIMIT else None
+
+
+def referring_to(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    """A copy of ``model`` whose external weights are in the file ``name`` beside it."""
+    renamed = onnx.ModelProto()
+    renamed.CopyFrom(model)
+    for tensor in renamed.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = name
+    return renamed

@@ -1,0 +1,79 @@
+"""Decomposing the few operations of a program that need it, each by itself.
+
+Given      y = var(x)           and a table that says what var is made of
+
+Result     m = mean(x);  d = x - m;  y = mean(d * d)
+
+``ExportedProgram.run_decompositions`` does this by tracing the whole program again, which works out every size of
+it anew and takes as long as its export. Here only the operations in the table are traced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import fx
+from torch._dispatch.python import enable_python_dispatcher
+from torch.export import ExportedProgram
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from passes.program import fake_mode, refresh
+from passes.quick_symbols import quick_symbols
+
+Table = Mapping[Any, Callable[..., Any]]
+
+
+def decompose(program: ExportedProgram, table: Table) -> None:
+    """Replaces every call of an operator in ``table`` by what the table makes of it, in place."""
+    found = [node for node in program.graph.nodes if node.op == "call_function" and node.target in table]
+    if not found:
+        return
+    for node in found:
+        _inline(_traced(program, node, table), node)
+    refresh(program)
+
+
+def _traced(program: ExportedProgram, node: fx.Node, table: Table) -> fx.Graph:
+    """The decomposition of ``node`` as a graph of its input nodes."""
+    inputs = node.all_input_nodes
+
+    def call(*values: Any) -> Any:
+        known = dict(zip(inputs, values, strict=True))
+        return node.target(  # type: ignore[operator]
+            *fx.map_arg(node.args, known.__getitem__), **fx.map_arg(node.kwargs, known.__getitem__)
+        )
+
+    trace = make_fx(call, decomposition_table=dict(table))
+    with fake_mode(program), enable_python_dispatcher(), torch.no_grad(), quick_symbols():
+        return trace(*(source.meta["val"] for source in inputs)).graph
+
+
+def _inline(traced: fx.Graph, node: fx.Node) -> None:
+    copied: dict[fx.Node, fx.Node] = {}
+    sources = iter(node.all_input_nodes)
+    place: dict[str, Any] = {
+        key: node.meta[key] for key in ("nn_module_stack", "stack_trace") if key in node.meta
+    }
+    result: Any = None
+    with node.graph.inserting_before(node):
+        for part in traced.nodes:
+            if part.op == "placeholder":
+                copied[part] = next(sources)
+            elif part.op == "output":
+                result = fx.map_arg(part.args[0], copied.__getitem__)
+            else:
+                copied[part] = node.graph.node_copy(part, copied.__getitem__)
+                copied[part].meta = part.meta | place
+    _replace(node, result)
+
+
+def _replace(node: fx.Node, result: Any) -> None:
+    if isinstance(result, fx.Node):
+        node.replace_all_uses_with(result)
+    else:
+        for reader in list(node.users):
+            reader.replace_all_uses_with(result[reader.args[1]])
+            node.graph.erase_node(reader)
+    node.graph.erase_node(node)
