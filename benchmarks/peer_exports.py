@@ -16,12 +16,15 @@ from torch.export import Dim
 from tlcconvert.capture import silence
 
 
-def stock_export(module: nn.Module, channels: int) -> onnx.ModelProto:
-    """``torch.onnx.export(dynamo=True)`` at its defaults, batch, height and width dynamic."""
+def stock_export(module: nn.Module, channels: int, example: tuple[int, int] = (24, 32)) -> onnx.ModelProto:
+    """``torch.onnx.export(dynamo=True)`` at its defaults, batch, height and width dynamic.
+
+    ``example``: height and width the network is traced at.
+    """
     sizes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     with silence(), torch.no_grad():
         exported = torch.onnx.export(
-            module, (torch.rand(2, channels, 24, 32),), dynamo=True, dynamic_shapes=(sizes,), verbose=False
+            module, (torch.rand(2, channels, *example),), dynamo=True, dynamic_shapes=(sizes,), verbose=False
         )
     assert exported is not None
     return exported.model_proto

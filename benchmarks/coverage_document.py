@@ -1,0 +1,102 @@
+"""docs/coverage.md, written from the rows."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.coverage_conversion import BATCHES, LARGE, SIZES, TRAIN_SIZE
+from benchmarks.coverage_row import Row, Status
+from benchmarks.coverage_subjects import SUBJECTS, Subject
+from benchmarks.folding_document import processor
+from benchmarks.folding_document import table as markdown
+from tlcconvert.verify import TOLERANCE
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "coverage.md"
+_HEAD = ("", "from", "outcome", "local", "left global", "folds", "needs sizes", "seconds")
+
+
+def document(rows: Sequence[Row]) -> str:
+    """The page; ``rows`` has one per subject, in their order."""
+    sizes = ", ".join(f"{height}x{width}" for height, width in SIZES)
+    batches = " and ".join(map(str, BATCHES))
+    large = f"{LARGE[1]}x{LARGE[2]}"
+    seeds = ", ".join(subject.name for subject in SUBJECTS if subject.is_seed)
+    return f"""\
+# Coverage
+
+One small instance with random weights of every architecture in spandrel, spandrel_extra_arches and this project,
+converted with a train size of {TRAIN_SIZE}, each in a process of its own. This page is written by
+`python -m benchmarks.coverage`.
+
+{summary(rows)}
+
+- *Verified*: beyond the proofs of every conversion, the file was run in onnxruntime at {sizes},
+  with batches of {batches}, against the converted network in PyTorch, and against the original wherever every
+  statistic covers its map (at all sizes where nothing is local), within {TOLERANCE:.0e} of the output's scale.
+  Sizes a network does not accept are padded inside the file, and around the reference alike.
+  {seeds} were also run at {large}.
+- *Nothing global*: no operation depends on the whole image.
+- *Refused*: no file is written, for the reason given below.
+
+{markdown(_HEAD, [cells(subject, row) for subject, row in zip(SUBJECTS, rows, strict=True)])}
+
+- local: statistics that were global and are local in the file.
+- left global: operations that depend on the whole image in the file as in the network; see below.
+- folds: batch norms, branches and constants folded exactly.
+- needs sizes: the multiple and the minimum in pixels that the network itself asks for; the file takes every size.
+- seconds: processor time of the conversion, its own verification included, on one thread.
+
+{section("Refused", [(row.name, [row.reason]) for row in rows if row.status is Status.REFUSED])}\
+{section("Failed", [(row.name, [row.reason]) for row in rows if row.status is Status.FAILED])}\
+{section("Left global", [(row.name, grouped(row.left_global)) for row in rows if row.left_global])}\
+{section("Sizes not compared", [(row.name, row.not_compared) for row in rows if row.not_compared])}\
+{machine(rows)}
+"""
+
+
+def summary(rows: Sequence[Row]) -> str:
+    counts = Counter(row.status for row in rows)
+    parts = [f"{counts[status]} {status.value}" for status in Status if counts[status]]
+    return f"Of {len(rows)}: {'; '.join(parts)}."
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows of some subjects, for the terminal."""
+    subjects = {subject.name: subject for subject in SUBJECTS}
+    return markdown(_HEAD, [cells(subjects[row.name], row) for row in rows])
+
+
+def cells(subject: Subject, row: Row) -> list[str]:
+    architecture = "" if subject.architecture in ("", row.name) else f" ({subject.architecture})"
+    start = [f"{row.name}{architecture}", subject.package, row.status.value]
+    if row.status in (Status.REFUSED, Status.FAILED):
+        return [*start, "", "", "", "", f"{row.seconds:.0f}"]
+    needs = f"{row.multiple}n, >= {row.minimum}" if row.multiple > 1 or row.minimum > 1 else "any"
+    return [*start, str(row.sites), str(len(row.left_global)), str(row.folds), needs, f"{row.seconds:.0f}"]
+
+
+def section(title: str, entries: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """A heading and one item per network; empty where there is none."""
+    if not entries:
+        return ""
+    items = [f"- **{name}**: {'; '.join(texts).rstrip('.')}." for name, texts in entries]
+    return f"## {title}\n\n" + "\n".join(items) + "\n\n"
+
+
+def grouped(left_global: Sequence[str]) -> list[str]:
+    """How often each kind of operation stays global, and the first reason."""
+    kinds: dict[str, list[str]] = {}
+    for text in left_global:
+        kind, _, reason = text.partition(" at ")
+        kinds.setdefault(kind, []).append(reason.partition(": ")[2])
+    return [f"{len(reasons)} x {kind} ({reasons[0]})" for kind, reasons in kinds.items()]
+
+
+def machine(rows: Sequence[Row]) -> str:
+    packages = ", ".join(f"{name} {number}" for name, number in rows[0].versions.items())
+    today = datetime.date.today().isoformat()
+    return f"Written on {today}: {processor()}, Python {platform.python_version()},\n{packages}."

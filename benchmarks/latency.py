@@ -1,0 +1,66 @@
+"""Latency and memory of localised files against those of the global network and of published prefix sums.
+
+    python -m benchmarks.latency [NETWORK ...]
+    python -m benchmarks.latency --ablate
+
+Each network is measured in one go, on one thread; docs/benchmarks.json keeps what was measured, and
+docs/benchmarks.md and .svg are written from it. ONNX files are kept in build/benchmarks; remove that folder after
+changing a pass. More threads are measured by the wall's clock, and only printed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmarks import latency_rows
+from benchmarks.latency_document import DOCUMENT, document
+from benchmarks.latency_measurement import ablation, measure
+from benchmarks.latency_plot import plot
+from benchmarks.latency_subjects import ABLATED, SUBJECTS
+
+_NAMES = {subject.name.lower(): subject for subject in SUBJECTS}
+_KEPT = DOCUMENT.with_suffix(".json")
+
+
+def main(
+    networks: Annotated[list[str] | None, typer.Argument(help="Measure those only.")] = None,
+    ablate: Annotated[bool, typer.Option(help="Measure what each pass gains instead.")] = False,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds of timing.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of onnxruntime.")] = 1,
+    cache: Annotated[Path, typer.Option(help="Where ONNX files are kept.")] = Path("build/benchmarks"),
+) -> None:
+    """Compare the files of tlcconvert with stock exports of the global network and of its published local form."""
+    console = Console(stderr=True)
+    for name in [] if ablate else [name.lower() for name in networks or _NAMES]:
+        if name not in _NAMES:
+            names = ", ".join(subject.name for subject in SUBJECTS)
+            raise typer.BadParameter(f"nothing is named {name!r}; there are {names}", param_hint="NETWORK")
+        console.print(_NAMES[name].name)
+        row = measure(_NAMES[name], cache, repeats, threads)
+        if threads > 1:
+            print(document([row], {}))
+            continue
+        kept = latency_rows.read(_KEPT)
+        kept.rows[row.subject.name] = row
+        _publish(kept)
+    for subject, passes in ABLATED if ablate else ():
+        console.print(subject.name)
+        kept = latency_rows.read(_KEPT)
+        kept.without[subject.name] = ablation(subject, passes, cache, repeats)
+        _publish(kept)
+
+
+def _publish(kept: latency_rows.Measurements) -> None:
+    """Writes everything after each network, so that one that fails costs no other."""
+    latency_rows.write(_KEPT, kept)
+    if kept.rows:
+        DOCUMENT.write_text(document(kept.in_order(), kept.without))
+        DOCUMENT.with_suffix(".svg").write_text(plot(kept.in_order()))
+
+
+if __name__ == "__main__":
+    typer.run(main)

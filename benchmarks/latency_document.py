@@ -1,0 +1,147 @@
+"""docs/benchmarks.md, written from what was measured."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.folding_document import DISTRIBUTIONS, processor, table
+from benchmarks.latency_files import EXACT, FAST, GLOBAL, PREFIX_SUM
+from benchmarks.latency_measurement import Row
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+def document(rows: Sequence[Row], without: Mapping[str, Mapping[str, float]]) -> str:
+    return f"""\
+# Latency and memory
+
+Written by `python -m benchmarks.latency` and `python -m benchmarks.latency --ablate`. Every file takes any
+batch, height and width.
+
+- *global*: the network as it is, `torch.onnx.export(dynamo=True)`, the fastest of raw, onnxsim, onnxslim and
+  onnxscript's optimizer and rewriter.
+- *prefix sum*: its statistics made local in the published way, 2-D prefix sums and replicate padding, exported the
+  same way. Restormer's published form, a loop over windows, is unrolled by an export for one
+  size; it has no such file.
+- *exact*, *fast*: the files of tlcconvert, local, without and with `--fast`.
+
+![Time over that of the global network's best export](benchmarks.svg)
+
+## Time
+
+onnxruntime on the CPU, one thread. Median over {rounds(rows)} rounds of the ratio within a round, in which
+every file runs once. Time is the processor time of the process, so that other work on the machine does not count as
+waiting; it still competes for cache and memory. *Products*: the share of convolutions and matrix products in the
+time of the exact file. The network prescribes nearly all of them, so that share is a floor.
+
+{
+        table(
+            (
+                "",
+                "image",
+                "global, ms",
+                "exact / global",
+                "fast / global",
+                "exact / prefix sum",
+                "products in exact",
+            ),
+            [times(row) for row in rows],
+        )
+    }
+
+{notes(rows)}
+
+## What the rest of the time is
+
+A localised NAFNet is convolutions for the most part. Between them the channel norms go over each map eight times to
+read or write it (mean, centre, square, mean, divide), and onnxruntime converts it to and from its blocked layout.
+
+A bare SE block has nothing to hide the local mean behind. The global block reads its map twice and writes it once.
+The local one also writes and reads a gate as large as the map: operators broadcast along whole axes only, so a gate
+that differs from window to window has to be replicated to full size. That gate is also what a localised block needs
+more memory for, and the first run at a new size pays for its pages.
+
+## Memory and first run
+
+Peak resident memory of a fresh process that loads a file and runs it, and the time of its first run over its third.
+
+{
+        table(
+            (
+                "",
+                "global, MiB",
+                "prefix sum / global",
+                "exact / global",
+                "fast / global",
+                "exact, first / third run",
+            ),
+            [memory(row) for row in rows],
+        )
+    }
+
+## What each pass gains
+
+Time of the file made without one pass over that of the whole one, one thread.
+
+{table(("", "without", "time"), ablations(without))}
+
+{machine(rows)}
+"""
+
+
+def rounds(rows: Sequence[Row]) -> str:
+    counts = sorted({len(row.seconds[EXACT]) for row in rows})
+    return " or ".join(map(str, counts))
+
+
+def ablations(without: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
+    return [
+        [network, name, cell(ratio)] for network, ratios in without.items() for name, ratio in ratios.items()
+    ]
+
+
+def times(row: Row) -> list[str]:
+    ratios = [row.ratio(EXACT, GLOBAL), row.ratio(FAST, GLOBAL), row.ratio(EXACT, PREFIX_SUM)]
+    return [
+        row.subject.name,
+        size(row.subject.size),
+        f"{row.milliseconds(GLOBAL):.0f}",
+        *map(cell, ratios),
+        f"{row.products:.0%}",
+    ]
+
+
+def memory(row: Row) -> list[str]:
+    peak = {kind: process.peak for kind, process in row.processes.items()}
+    ratios = [peak[kind] / peak[GLOBAL] if kind in peak else None for kind in (PREFIX_SUM, EXACT, FAST)]
+    exact = row.processes[EXACT]
+    return [row.subject.name, f"{peak[GLOBAL]:.0f}", *map(cell, ratios), cell(exact.first / exact.steady)]
+
+
+def notes(rows: Sequence[Row]) -> str:
+    """What was reduced, and which peers were the fastest."""
+    lines = []
+    for row in rows:
+        peers = ", ".join(f"{kind} {name}" for kind, name in row.peers.items())
+        reduced = f"{row.subject.note}; " if row.subject.note else ""
+        lines.append(
+            f"- {row.subject.name}: {reduced}trained at {row.subject.train_size}; fastest exports: {peers}."
+        )
+    return "\n".join(lines)
+
+
+def cell(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.2f}"
+
+
+def size(pixels: tuple[int, int]) -> str:
+    return f"{pixels[0]}x{pixels[1]}"
+
+
+def machine(rows: Sequence[Row]) -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in DISTRIBUTIONS)
+    days = " and ".join(sorted({row.measured for row in rows}))
+    return f"Measured on {days}: {processor()}, Python {platform.python_version()},\n{packages}."

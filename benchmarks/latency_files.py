@@ -1,0 +1,88 @@
+"""The ONNX files of one subject, made once and kept in a folder."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import onnx
+
+from benchmarks.latency_subjects import Subject
+from benchmarks.peer_exports import SIMPLIFIERS, stock_export
+from benchmarks.prefix_sum import make_local
+from passes.result import PassResult
+from tlcconvert import convert
+
+GLOBAL, PREFIX_SUM, EXACT, FAST = "global", "prefix sum", "exact", "fast"
+
+
+def peer_files(subject: Subject, kind: str, folder: Path) -> dict[str, Path]:
+    """The stock export of the subject, global or with prefix sums, as each simplifier leaves it."""
+    if kind == PREFIX_SUM and not subject.has_prefix_sums:
+        return {}
+    files = {}
+    for name, simplify in SIMPLIFIERS.items():
+        file = folder / subject.name / f"{kind}, {name}.onnx"
+        try:
+            _kept(file, lambda simplify=simplify: simplify(copy.deepcopy(_stock(subject, kind, folder))))  # type: ignore[misc]
+        except Exception as error:
+            print(f"{subject.name}, {kind}: {name} fails: {error}", file=sys.stderr)
+            continue
+        files[name] = file
+    return files
+
+
+def our_file(subject: Subject, kind: str, folder: Path) -> Path:
+    """What tlcconvert makes of the subject, verified."""
+    file = folder / subject.name / f"{kind}.onnx"
+    return _kept(file, lambda: _converted(subject, kind == FAST))
+
+
+def file_without(subject: Subject, speed_pass: str, folder: Path) -> Path:
+    """The exact file, made without one pass that makes it faster."""
+    file = folder / subject.name / f"without {speed_pass}.onnx"
+
+    def make() -> onnx.ModelProto:
+        with _leaving_out(speed_pass):
+            return _converted(subject, False)
+
+    return _kept(file, make)
+
+
+def _kept(file: Path, make: Callable[[], onnx.ModelProto]) -> Path:
+    if not file.exists():
+        model = make()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        onnx.save(model, file)
+    return file
+
+
+def _stock(subject: Subject, kind: str, folder: Path) -> onnx.ModelProto:
+    def make() -> onnx.ModelProto:
+        network = subject.network()
+        if kind == PREFIX_SUM:
+            make_local(network, subject.channels, subject.train_size)
+        return stock_export(network, subject.channels, subject.size)
+
+    return onnx.load(_kept(folder / subject.name / f"{kind}, torch.onnx.export.onnx", make))
+
+
+def _converted(subject: Subject, fast: bool) -> onnx.ModelProto:
+    return convert(subject.network(), subject.train_size, input_channels=subject.channels, fast=fast).model
+
+
+@contextmanager
+def _leaving_out(speed_pass: str) -> Iterator[None]:
+    if speed_pass == "keep_map_sizes":
+        tidying = importlib.import_module("tlcconvert.tidy")
+        with mock.patch.object(tidying, speed_pass, lambda graph: graph.ClearField("value_info")):
+            yield
+        return
+    pipeline = importlib.import_module("passes.speed")
+    with mock.patch.object(pipeline, speed_pass, return_value=PassResult()):
+        yield

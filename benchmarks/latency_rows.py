@@ -1,0 +1,54 @@
+"""docs/benchmarks.json: what was measured, network by network, for the page to be written from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.latency_measurement import Row
+from benchmarks.latency_memory import FreshProcess
+from benchmarks.latency_subjects import SUBJECTS, Subject
+
+
+@dataclasses.dataclass
+class Measurements:
+    """Rows by network, and for each ablated network its time without a pass over its time, by pass."""
+
+    rows: dict[str, Row] = dataclasses.field(default_factory=dict)
+    without: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+
+    def in_order(self) -> list[Row]:
+        return [self.rows[subject.name] for subject in SUBJECTS if subject.name in self.rows]
+
+
+def read(file: Path) -> Measurements:
+    """What ``file`` holds of networks there still are; nothing if there is no such file."""
+    if not file.exists():
+        return Measurements()
+    stored = json.loads(file.read_text())
+    subjects = {subject.name: subject for subject in SUBJECTS}
+    rows = {name: _row(subjects[name], row) for name, row in stored["rows"].items() if name in subjects}
+    return Measurements(rows, stored["without"])
+
+
+def write(file: Path, measurements: Measurements) -> None:
+    rows = {row.subject.name: _plain(row) for row in measurements.in_order()}
+    file.write_text(json.dumps({"rows": rows, "without": measurements.without}, indent=1) + "\n")
+
+
+def _row(subject: Subject, stored: Mapping[str, Any]) -> Row:
+    processes = {kind: FreshProcess(**process) for kind, process in stored["processes"].items()}
+    return Row(subject, stored["seconds"], stored["peers"], processes, stored["products"], stored["measured"])
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {
+        "seconds": {kind: [round(one, 4) for one in times] for kind, times in row.seconds.items()},
+        "peers": dict(row.peers),
+        "processes": {kind: dataclasses.asdict(process) for kind, process in row.processes.items()},
+        "products": round(row.products, 3),
+        "measured": row.measured,
+    }

@@ -1,0 +1,79 @@
+"""The page and the plot say what was measured; memory is that of the process that ran the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from torch import nn
+
+from benchmarks.latency_document import document
+from benchmarks.latency_files import EXACT, FAST, GLOBAL, PREFIX_SUM
+from benchmarks.latency_measurement import Row
+from benchmarks.latency_memory import FreshProcess, fresh_process
+from benchmarks.latency_plot import plot
+from benchmarks.latency_rows import Measurements, read, write
+from benchmarks.latency_subjects import SUBJECTS, Subject
+
+
+@pytest.fixture
+def rows() -> list[Row]:
+    memory = {GLOBAL: 200.0, PREFIX_SUM: 500.0, EXACT: 210.0, FAST: 190.0}
+    processes = {kind: FreshProcess(peak, 3.0, 2.0) for kind, peak in memory.items()}
+    seconds = {GLOBAL: [1.0, 2.0], PREFIX_SUM: [4.0, 8.0], EXACT: [0.7, 1.4], FAST: [0.5, 1.0]}
+    peers = {GLOBAL: "onnxsim", PREFIX_SUM: "onnxslim"}
+    net = Subject("Net", nn.Identity, 64, (96, 128), "half of it")
+    attention = Subject("Attention & co", nn.Identity, 64, (96, 128))
+    alone = {kind: process for kind, process in processes.items() if kind != PREFIX_SUM}
+    return [
+        Row(net, seconds, peers, processes, 0.75, "2030-01-02"),
+        Row(
+            attention, {kind: seconds[kind] for kind in alone}, {GLOBAL: "onnxsim"}, alone, 0.5, "2030-01-03"
+        ),
+    ]
+
+
+def test_the_page_has_ratios_within_a_round(rows: list[Row]) -> None:
+    page = document(rows, {"Net": {"channel_mean": 1.3}})
+    assert "| Net | 96x128 | 1500 | 0.70 | 0.50 | 0.17 | 75% |" in page
+    assert "| Attention & co | 96x128 | 1500 | 0.70 | 0.50 | - | 50% |" in page
+    assert "| Net | 200 | 2.50 | 1.05 | 0.95 | 1.50 |" in page
+    assert "| Net | channel_mean | 1.30 |" in page
+    assert "Median over 2 rounds" in page
+    assert "Measured on 2030-01-02 and 2030-01-03" in page
+    assert "- Net: half of it; trained at 64; fastest exports: global onnxsim, prefix sum onnxslim." in page
+
+
+def test_measurements_are_kept_in_the_order_of_the_networks(rows: list[Row], tmp_path: Path) -> None:
+    kept = Measurements(without={"Net": {"channel_mean": 1.3}})
+    for subject, row in zip(reversed(SUBJECTS[:2]), rows, strict=True):
+        kept.rows[subject.name] = dataclasses.replace(row, subject=subject)
+    write(tmp_path / "kept.json", kept)
+    again = read(tmp_path / "kept.json")
+    assert again == kept
+    assert [row.subject for row in again.in_order()] == list(SUBJECTS[:2])
+    assert read(tmp_path / "none.json") == Measurements()
+
+
+def test_the_plot_has_a_bar_per_file(rows: list[Row]) -> None:
+    root = ElementTree.fromstring(plot(rows))
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts.count("0.70") == texts.count("0.50") == 2
+    assert texts.count("4.00") == 1
+    assert "Attention & co" in texts
+
+
+def test_memory_is_of_the_fresh_process(tmp_path: Path) -> None:
+    """One that holds far less than this process, which imported PyTorch, and at least its image twice."""
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, "h", "w"])
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1, "h", "w"])
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "g", [image], [result])
+    file = tmp_path / "neg.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), file)
+    small, large = (fresh_process(file, 1, size) for size in [(8, 8), (4096, 4096)])
+    assert small.peak < 250
+    assert 128 <= large.peak - small.peak < 400
