@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as common
@@ -43,7 +44,6 @@ def lower(
     program._guards_code = []
     _decompose_only_where_needed(program)
     _count_axes_from_the_front(program)
-    _lay_out_weights(program)
     try:
         with silence(), torch.no_grad(), quick_symbols():
             exported = torch.onnx.export(
@@ -85,17 +85,6 @@ def _count_axes_from_the_front(program: ExportedProgram) -> None:
             node.args = (source, axis + source.meta["val"].dim())
 
 
-def _lay_out_weights(program: ExportedProgram) -> None:
-    """Weights that are views of another layout are copied: equal ones are found by their bytes in memory."""
-    for name, tensor in program.state_dict.items():
-        if not tensor.is_contiguous():
-            copied = tensor.detach().contiguous()
-            is_parameter = isinstance(tensor, torch.nn.Parameter)
-            program.state_dict[name] = (
-                torch.nn.Parameter(copied, requires_grad=False) if is_parameter else copied
-            )
-
-
 def _simplified(model: ir.Model) -> ir.Model:
     """Shape arithmetic done once and constants folded.
 
@@ -104,18 +93,27 @@ def _simplified(model: ir.Model) -> ir.Model:
     """
     optimizer.inline(model)
     optimizer.fold_constants(model)
-    result = ir.passes.Sequential(
+    model = ir.passes.Sequential(
         common.IdentityEliminationPass(),
         common.RemoveUnusedNodesPass(),
         common.RemoveUnusedFunctionsPass(),
         common.RemoveUnusedOpsetsPass(),
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
         common.CommonSubexpressionEliminationPass(),
-        common.DeduplicateHashedInitializersPass(),
-        common.OutputFixPass(),
-        common.NameFixPass(),
-    )(model)
-    return result.model
+    )(model).model
+    _lay_out_weights(model)
+    share_and_name = ir.passes.Sequential(
+        common.DeduplicateHashedInitializersPass(), common.OutputFixPass(), common.NameFixPass()
+    )
+    return share_and_name(model).model
+
+
+def _lay_out_weights(model: ir.Model) -> None:
+    """Copies weights that are views of another layout: equal ones are found by their bytes in memory."""
+    for value in model.graph.initializers.values():
+        array = None if value.const_value is None else value.const_value.numpy()
+        if array is not None and not array.flags.c_contiguous:
+            value.const_value = ir.tensor(np.ascontiguousarray(array), name=value.name)
 
 
 def _reason(error: Exception) -> str:
