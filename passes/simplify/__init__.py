@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch.export import ExportedProgram
 
 from passes.result import PassResult
+from passes.simplify.constant_numbers import constant_numbers
 from passes.simplify.fold_constants import fold_constants
 from passes.simplify.frozen_instance_norm import frozen_instance_norm
 from passes.simplify.metadata_assertions import drop_metadata_assertions
@@ -14,4 +15,5 @@ from passes.simplify.single_slope_prelu import single_slope_prelu
 def simplify(program: ExportedProgram) -> PassResult:
     """Drops assertions, folds constants, then rewrites what they decide; changes ``program`` in place."""
     drop_metadata_assertions(program)
-    return fold_constants(program) + frozen_instance_norm(program) + single_slope_prelu(program)
+    numbers = constant_numbers(program)
+    return numbers + fold_constants(program) + frozen_instance_norm(program) + single_slope_prelu(program)

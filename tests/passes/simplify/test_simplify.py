@@ -158,3 +158,34 @@ def test_assertion_on_a_dtype_is_dropped() -> None:
 
     assert operations(capture(Cast())) == ["aten._assert_tensor_metadata.default", "aten.add.Tensor"]
     assert operations(simplified(Cast())[0]) == ["aten.add.Tensor"]
+
+
+class ReadsItsParameter(nn.Module):
+    """An exponent kept as a parameter and read into Python on every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exponent = nn.Parameter(torch.full([1], 0.3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.abs().pow(self.exponent.item())
+
+
+def test_number_read_from_a_parameter_is_written_as_a_number() -> None:
+    program, result = simplified(ReadsItsParameter())
+    assert operations(program) == ["aten.abs.default", "aten.pow.Tensor_Scalar"]
+    assert state(program) == {}
+    assert [rewrite.kind for rewrite in result.rewrites] == ["constant"]
+
+
+class ReadsTheImage(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * x.mean().item()
+
+
+def test_number_read_from_the_image_stays() -> None:
+    program, result = simplified(ReadsTheImage())
+    assert "aten._local_scalar_dense.default" in operations(program) or "aten.item.default" in operations(
+        program
+    )
+    assert result.rewrites == ()
