@@ -87,7 +87,8 @@ NETWORKS = {
     "MIRNet2": Network(mirnet, {MEAN: 16, "softmax-weighted sum": 24}),
     "M3SNet": Network(m3snet, {MEAN: 13, ATTENTION: 1}),
     "RetinexFormer": Network(lambda: RetinexFormer(n_feat=8, stage=1), {ATTENTION: 5}, input_channels=3),
-    "HVI-CIDNet": Network(lambda: HVICIDNet(channels=[8, 8, 16, 32], heads=[1, 2, 4, 8]), {ATTENTION: 12}),
+    # The result of the twelfth, I_LCA5, is used nowhere.
+    "HVI-CIDNet": Network(lambda: HVICIDNet(channels=[8, 8, 16, 32], heads=[1, 2, 4, 8]), {ATTENTION: 11}),
     "HAT": Network(
         lambda: HAT(embed_dim=12, depths=(1,), num_heads=(2,), window_size=8, squeeze_factor=3, upscale=2,
                     upsampler="pixelshuffle", num_feat=8, img_size=16),
