@@ -7,6 +7,7 @@ the signature names every placeholder.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -172,9 +173,37 @@ def _cumsum_like(x: torch.Tensor, axis: int, *, dtype: torch.dtype | None = None
     return torch.empty_like(x, dtype=dtype, memory_format=torch.contiguous_format)
 
 
+def _same_like(x: torch.Tensor) -> torch.Tensor:
+    """The value of a function of each element."""
+    return x.new_empty(x.shape)
+
+
+def _reshape_like(x: torch.Tensor, shape: Sequence[Any]) -> torch.Tensor:
+    """The value of a reshape that flattens the last axes or says every size, without proving that sizes match."""
+    known = list(shape)
+    if known[-1:] == [-1] and all(a is b or a == b for a, b in zip(known[:-1], x.shape, strict=False)):
+        known[-1] = math.prod(x.shape[len(known) - 1 :])
+    if any(isinstance(size, int) and size == -1 for size in known):
+        return torch.ops.aten.reshape.default(x, shape)
+    return x.new_empty(known)
+
+
+def _matmul_like(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The value of a product of a matrix with matrices, without expanding it over their axes."""
+    if a.dim() != 2 or b.dim() < 2:
+        return torch.ops.aten.matmul.default(a, b)
+    return b.new_empty((*b.shape[:-2], a.shape[0], b.shape[-1]))
+
+
 _VALUES: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.conv2d.default: _convolution_like,
     torch.ops.aten.cumsum.default: _cumsum_like,
+    torch.ops.aten.matmul.default: _matmul_like,
+    torch.ops.aten.relu.default: _same_like,
+    torch.ops.aten.reshape.default: _reshape_like,
+    torch.ops.aten.sigmoid.default: _same_like,
+    torch.ops.aten.silu.default: _same_like,
+    torch.ops.aten.tanh.default: _same_like,
 }
 
 

@@ -17,6 +17,7 @@ from passes.quick_symbols import quick_symbols
 from tlcconvert.capture import silence
 from tlcconvert.errors import CaptureError
 from tlcconvert.external_weights import ExternalWeights
+from tlcconvert.known_types import known_types
 from tlcconvert.local_decomposition import Table, decompose
 from tlcconvert.lowering import TRANSLATIONS
 
@@ -45,7 +46,7 @@ def lower(
     _decompose_only_where_needed(program)
     _count_axes_from_the_front(program)
     try:
-        with silence(), torch.no_grad(), quick_symbols():
+        with silence(), torch.no_grad(), quick_symbols(), known_types():
             exported = torch.onnx.export(
                 program,
                 dynamo=True,

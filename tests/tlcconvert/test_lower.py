@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import onnx
 import onnxruntime
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
@@ -51,3 +54,28 @@ def test_equal_weights_are_stored_once() -> None:
     network[3].weight.data = network[0].weight.data.clone()
     model = lower(captured(network), 18, ["input"], ["output"])
     assert [list(tensor.dims) for tensor in model.graph.initializer].count([8, 4, 3, 3]) == 1
+
+
+class Promoted(nn.Module):
+    """Sums and compares values of different types, and computes on with what becomes of them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        columns = torch.arange(x.shape[3], device=x.device)
+        halves = columns / 2
+        bright = (x > columns) + columns
+        return torch.where(bright > halves, x + columns, bright * 0.5) * (columns + True)
+
+
+def test_implicit_promotions_are_written_out() -> None:
+    image = torch.rand(2, 4, 6, 7) * 5
+    model = lower(captured(Promoted()), 18, ["input"], ["output"])
+    torch.testing.assert_close(run(model, image), Promoted()(image))
+
+
+def test_each_value_has_the_type_that_running_the_graph_again_gives_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spared = lower(captured(Promoted()), 18, ["input"], ["output"])
+    monkeypatch.setattr("tlcconvert.lower.known_types", contextlib.nullcontext)
+    again = lower(captured(Promoted()), 18, ["input"], ["output"])
+    assert spared.SerializeToString(deterministic=True) == again.SerializeToString(deterministic=True)
