@@ -45,6 +45,7 @@ from tlcconvert.fractional_max_pooling import SymbolicFractionalMaxPooling
 from tlcconvert.full_map_pooling import SymbolicFullMapPooling
 from tlcconvert.functional_graph import write_functionally
 from tlcconvert.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
+from tlcconvert.padding_to_multiple import PaddingToMultiple
 from tlcconvert.size_requirements import (
     SizeProbe,
     SizeRequirements,
@@ -182,11 +183,14 @@ def _rungs(example: tuple[int, int], multiple: int = 1) -> Iterator[Rung]:
 
 
 def _example(multiple: int, minimum: int) -> tuple[int, int]:
-    """Height and width: different odd factors of ``multiple``, about 40 to 60 pixels or just above."""
+    """Height and width: different odd factors of ``multiple``, about 40 and 100 pixels or just above.
+
+    They are at least 64 apart, so that no network which pads to windows makes them equal.
+    """
     least = max(minimum, 37)
     factor = -(-least // multiple) | 1
     height = max(factor, 3) * multiple
-    return height, height + 4 * multiple * max(1, 16 // (4 * multiple))
+    return height, height + 4 * multiple * max(1, 64 // (4 * multiple))
 
 
 def _export(network: nn.Module, inputs: NetworkInputs, rung: Rung) -> ExportedProgram:
@@ -203,7 +207,7 @@ def _export(network: nn.Module, inputs: NetworkInputs, rung: Rung) -> ExportedPr
 @contextlib.contextmanager
 def _symbolic_forms() -> Iterator[None]:
     """What the exporter would take for constants or not see at all is written in another way while it runs."""
-    with SymbolicFullMapPooling(), SymbolicFractionalMaxPooling(), TracedDataAttribute():
+    with SymbolicFullMapPooling(), SymbolicFractionalMaxPooling(), TracedDataAttribute(), PaddingToMultiple():
         yield
 
 
@@ -234,6 +238,7 @@ def functional(program: ExportedProgram) -> ExportedProgram:
         program = program.run_decompositions({})
     _drop_assertions(program)
     _drop_mutation_outputs(program)
+    _allow_any_layout(program)
     _integer_shape_arithmetic(program)
     program.graph.eliminate_dead_code()
     program.graph_module.recompile()
@@ -255,6 +260,8 @@ _ASSERTIONS = frozenset(
     }
 )
 
+_VIEWS = (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default)
+
 
 def _drop_assertions(program: ExportedProgram) -> None:
     for node in list(program.graph.nodes):
@@ -271,6 +278,17 @@ def _drop_mutation_outputs(program: ExportedProgram) -> None:
     assert isinstance(values, (tuple, list))
     output.args = (tuple(value for value, kept in zip(values, keep, strict=True) if kept),)
     specs[:] = [spec for spec, kept in zip(specs, keep, strict=True) if kept]
+
+
+def _allow_any_layout(program: ExportedProgram) -> None:
+    """view(x, shape) -> reshape(x, shape)
+
+    Where the example has a single window along an axis, a reshape of permuted windows needs no copy and is
+    captured as a view; at other sizes the same view would be refused.
+    """
+    for node in program.graph.nodes:
+        if node.target in _VIEWS:
+            node.target = torch.ops.aten.reshape.default
 
 
 def _integer_shape_arithmetic(program: ExportedProgram) -> None:

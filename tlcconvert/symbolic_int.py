@@ -1,8 +1,13 @@
 """``int(height / 2)`` that stays a symbol.
 
+    int(height / 2)                          ->    trunc(height / 2)
+    int(windows / (height * width / 8 / 8))  ->    batch, where windows = batch * (height / 8) * (width / 8)
+
 Python lets ``int`` return nothing but a number, so the exporter, which runs the network's code, fixes the size to
 the example's there. In the modules a network is written in, the name ``int`` is given another meaning while it is
-exported: it truncates a symbol symbolically and is the built-in for everything else.
+exported: it truncates a symbol symbolically and is the built-in for everything else. A quotient of sizes that is a
+whole number for all of them, such as the batch a network of windows works out, is written as that number: left a
+truncated quotient, it would be taken apart again in every later question about sizes.
 """
 
 from __future__ import annotations
@@ -14,14 +19,18 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+import sympy
 import torch
+from sympy import Expr
 from torch import nn
+from torch.utils._sympy.functions import FloatTrueDiv, IntTrueDiv, ToFloat
 
 
 class _IntType(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and isinstance(args[0], (torch.SymInt, torch.SymFloat)):
-            return torch.sym_int(args[0])
+            whole = _whole_quotient(args[0]) if isinstance(args[0], torch.SymFloat) else None
+            return torch.sym_int(args[0]) if whole is None else whole
         return builtins.int(*args, **kwargs)
 
     def __instancecheck__(cls, instance: object) -> bool:
@@ -36,6 +45,33 @@ class _IntType(type):
 
 class SymbolicInt(metaclass=_IntType):
     """``int``, but of a symbol the symbol truncated."""
+
+
+def _whole_quotient(number: torch.SymFloat) -> torch.SymInt | None:
+    """``number`` as sums and products of whole sizes, if it is that for all sizes."""
+    names: dict[Expr, sympy.Symbol] = {}
+    numerator, denominator = sympy.fraction(sympy.cancel(_rational(number.node.expr, names)))
+    if denominator != 1 or not all(constant.is_Integer for constant in numerator.atoms(sympy.Number)):
+        return None
+    whole = numerator.xreplace({name: size for size, name in names.items()})
+    environment, hint = number.node.shape_env, number.node.hint
+    if not whole.is_integer or environment is None or not isinstance(hint, float):
+        return None
+    return environment.create_symintnode(whole, hint=builtins.int(hint))  # type: ignore[return-value]
+
+
+def _rational(expression: Expr, names: dict[Expr, sympy.Symbol]) -> Expr:
+    """``expression`` in real arithmetic; ``names`` gets a symbol for each part that is none."""
+    parts = [_rational(part, names) for part in expression.args]
+    if isinstance(expression, ToFloat):
+        return parts[0]
+    if isinstance(expression, (IntTrueDiv, FloatTrueDiv)):
+        return parts[0] / parts[1]
+    if isinstance(expression, (sympy.Add, sympy.Mul)):
+        return expression.func(*parts)
+    if isinstance(expression, sympy.Number):
+        return sympy.nsimplify(expression, rational=True)
+    return names.setdefault(expression, sympy.Dummy())
 
 
 @contextmanager
