@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
+from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from tlcconvert.errors import InputError
@@ -39,7 +43,8 @@ def evaluation_copy(module: nn.Module) -> nn.Module:
     """A float32 copy of ``module`` on the CPU in evaluation mode; the caller's module is left as it is.
 
     The copy has its own structure, attributes and buffers but reads the caller's parameters where these are
-    float32 on the CPU already, so it costs no second set of weights.
+    float32 on the CPU already, so it costs no second set of weights. Where a hook computes a weight on every call
+    (``torch.nn.utils.weight_norm``, ``spectral_norm``), the copy has that weight as a parameter.
 
     Raises:
         InputError: ``module`` cannot be copied, or is a TorchScript module.
@@ -53,10 +58,42 @@ def evaluation_copy(module: nn.Module) -> nn.Module:
         id(parameter): nn.Parameter(parameter.data, requires_grad=False) for parameter in module.parameters()
     }
     try:
-        copied = copy.deepcopy(module, memo)
+        with _CopiesOfComputedTensors():
+            copied = copy.deepcopy(module, memo)
     except Exception as error:
         raise InputError(f"{type(module).__name__} cannot be copied with copy.deepcopy: {error}") from error
-    return copied.cpu().float().eval()
+    copied = copied.cpu().float().eval()
+    _compute_weights_once(copied)
+    return copied
+
+
+class _CopiesOfComputedTensors(TorchFunctionMode):
+    """While active, tensors with a gradient's history are copied without it; PyTorch refuses to copy them.
+
+    A hook leaves such tensors in a network: the weight it computed, or the feature map it noted.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func is Tensor.__deepcopy__ and not args[0].is_leaf:
+            tensor, memo = args
+            return memo.setdefault(id(tensor), tensor.detach().clone())
+        return func(*args, **(kwargs or {}))
+
+
+def _compute_weights_once(network: nn.Module) -> None:
+    """Replaces the hooks of weight and spectral norm in ``network``, in evaluation mode, by what they compute."""
+    for module in network.modules():
+        for key, hook in list(module._forward_pre_hooks.items()):
+            if isinstance(hook, (WeightNorm, SpectralNorm)):
+                hook.remove(module)
+                del module._forward_pre_hooks[key]
+                module.get_parameter(hook.name).requires_grad_(False)
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
