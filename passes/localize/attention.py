@@ -112,7 +112,7 @@ def _match(
     if gram is None:
         return None
     query, key = (gram.right, gram.left) if activated.is_transposed else (gram.left, gram.right)
-    if not _fit(node, query, layouts) or any(not _is_one_per_head(factor) for factor in gram.factors):
+    if not _fit(node, query, layouts) or any(not _is_one_per_head(factor, node) for factor in gram.factors):
         return None
     query, first = _without_norm(query, layouts)
     key, second = _without_norm(key, layouts)
@@ -220,10 +220,14 @@ def _times(gram: Gram, factor: Any, node: fx.Node) -> Gram | None:
     return replace(gram, factors=(*gram.factors, factor))
 
 
-def _is_one_per_head(factor: fx.Node) -> bool:
+def _is_one_per_head(factor: fx.Node, node: fx.Node) -> bool:
+    """Whether it is a number for each head of the product ``node``; one for each image needs heads on one axis."""
     value = factor.meta.get("val")
+    rank = len(shape_expressions(node))
     return (
-        isinstance(value, torch.Tensor) and all(size == 1 for size in value.shape[-2:]) and value.dim() <= 4
+        isinstance(value, torch.Tensor)
+        and all(size == 1 for size in value.shape[-2:])
+        and value.dim() <= (4 if rank <= 4 else rank - 1)
     )
 
 
@@ -283,12 +287,12 @@ def attend_locally(attention: ChannelAttention, map_: FeatureMap, layouts: Layou
         plain = _peeled(operand, layouts)
         maps.append(as_map(emit, plain, layouts[plain]))
     shape = shape_expressions(attention.node)
-    heads = math.prod(int(size) for size in shape[1:-2])
+    head_axes = [int(size) for size in shape[1:-2]]
     attended = emit.call(
         tlc.window_attention.default,
         *maps,
-        _temperature(emit, attention.factors),
-        heads,
+        _temperature(emit, attention.factors, head_axes),
+        math.prod(head_axes),
         *map_.window,
         attention.eps is not None,
         1e-12 if attention.eps is None else attention.eps,
@@ -299,12 +303,15 @@ def attend_locally(attention: ChannelAttention, map_: FeatureMap, layouts: Layou
     attention.node.replace_all_uses_with(_in_place(emit, attended, shape, pixels_last))
 
 
-def _temperature(emit: Emitter, factors: tuple[fx.Node, ...]) -> fx.Node | None:
-    """The product of all factors, broadcastable to [N, heads, c_q, c_k]."""
+def _temperature(emit: Emitter, factors: tuple[fx.Node, ...], head_axes: list[int]) -> fx.Node | None:
+    """The product of all factors, broadcastable to [N, heads, c_q, c_k]; heads on several axes become one."""
     product: fx.Node | None = None
     for factor in factors:
         product = factor if product is None else emit.call(aten.mul.Tensor, product, factor)
-    return product
+    if product is None or len(head_axes) < 2:
+        return product
+    each = emit.call(aten.expand.default, product, [*head_axes, 1, 1])
+    return emit.reshape(each, [math.prod(head_axes), 1, 1])
 
 
 def _in_place(emit: Emitter, attended: fx.Node, shape: tuple[sympy.Expr, ...], pixels_last: bool) -> fx.Node:

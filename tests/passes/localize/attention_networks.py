@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -71,6 +72,21 @@ class SoftmaxOverRows(TransposedAttention):
         q, k, v = self.heads(x)
         attention = (k @ q.transpose(-2, -1)).mul(0.1).softmax(dim=-2)
         return (attention.transpose(-2, -1) @ v).reshape(x.shape)
+
+
+class GridAttention(TransposedAttention):
+    """The pixels of each phase of a 2 x 2 grid among themselves (Omni-SR, CVPR 2023, section 3.2)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (
+            rearrange(part, "n (m c) (h i) (w j) -> n (i j) m c (h w)", m=HEADS, i=2, j=2)
+            for part in self.qkv(x).chunk(3, 1)
+        )
+        q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
+        attention = ((q @ k.transpose(-2, -1)) * self.temperature).softmax(dim=-1)
+        return rearrange(
+            attention @ v, "n (i j) m c (h w) -> n (m c) (h i) (w j)", h=x.shape[2] // 2, i=2, j=2
+        )
 
 
 ATTENTION_NETWORKS: tuple[type[TransposedAttention], ...] = (

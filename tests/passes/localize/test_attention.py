@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from passes.localize import Training, localize
 from passes.program import runnable
 
-from attention_networks import ATTENTION_NETWORKS, CHANNELS, TransposedAttention  # isort: skip
+from attention_networks import ATTENTION_NETWORKS, CHANNELS, GridAttention, TransposedAttention  # isort: skip
 from test_localize import captured  # isort: skip
 
 WINDOW = (5, 4)
@@ -29,17 +29,21 @@ def published_starts(length: int, window: int) -> list[int]:
         start += step
 
 
-def attended_in_windows(network: nn.Module, x: Tensor) -> Tensor:
-    """``network``, pointwise but for its attention, on every window; overlaps averaged."""
-    height, width = x.shape[2:]
+def attended_in_windows(network: nn.Module, x: Tensor, window: tuple[int, int], grid: int = 1) -> Tensor:
+    """``network``, pointwise but for its attention, on every window; overlaps averaged.
+
+    ``window`` and where windows begin are in steps of ``grid`` pixels.
+    """
+    height, width = (size // grid for size in x.shape[2:])
     total, count = torch.zeros_like(x), torch.zeros_like(x)
-    k_h, k_w = min(height, WINDOW[0]), min(width, WINDOW[1])
+    k_h, k_w = min(height, window[0]), min(width, window[1])
     for top in published_starts(height, k_h):
         for left in published_starts(width, k_w):
-            window = (..., slice(top, top + k_h), slice(left, left + k_w))
+            pixels = (slice(grid * start, grid * (start + k)) for start, k in ((top, k_h), (left, k_w)))
+            place = (..., *pixels)
             with torch.no_grad():
-                total[window] += network(x[window].contiguous())
-            count[window] += 1
+                total[place] += network(x[place].contiguous())
+            count[place] += 1
     return total / count
 
 
@@ -54,7 +58,21 @@ def test_attention_is_computed_in_every_window(architecture: type[TransposedAtte
     assert not localized.skipped
     for number, (height, width) in enumerate(SIZES):
         x = torch.randn(1 + number % 2, CHANNELS, height, width, dtype=torch.float64)
-        expected = attended_in_windows(network, x)
+        expected = attended_in_windows(network, x, WINDOW)
         with torch.no_grad():
             assert (local(x) - expected).abs().max() < 1e-10 * expected.abs().max()
     program.validate()
+
+
+def test_phases_attend_each_with_the_temperature_of_their_head() -> None:
+    torch.manual_seed(1)
+    network = GridAttention().double().eval()
+    program = captured(network, (14, 10))
+    localized = localize(program, Training((8, 8), (6, 4)))
+    local = runnable(program)
+    assert [site.rewrite.kind for site in localized.sites] == ["channel attention"]
+    for height, width in [(14, 18), (6, 4), (8, 22), (2, 2)]:
+        x = torch.randn(2, CHANNELS, height, width, dtype=torch.float64)
+        expected = attended_in_windows(network, x, (3, 2), grid=2)
+        with torch.no_grad():
+            assert (local(x) - expected).abs().max() < 1e-10 * expected.abs().max()
