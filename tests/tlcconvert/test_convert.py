@@ -15,6 +15,7 @@ from spandrel.architectures.RCAN import RCAN
 from torch import Tensor, nn
 
 import tlcconvert
+from tests.passes.localize.attention_networks import TransposedAttention
 from tlcconvert import Conversion, InputError
 
 EIGHT_SIZES = [(1, 1), (7, 5), (16, 31), (48, 48), (49, 48), (33, 90), (75, 61), (96, 20)]
@@ -282,6 +283,16 @@ def test_a_file_of_one_size_computes_nothing_from_shapes() -> None:
     image = torch.rand(1, 3, 45, 70)
     dynamic = run(tlcconvert.convert(Quarters(), 24), image)
     assert (run(conversion, image) - dynamic).abs().max() <= 1e-6
+
+
+def test_attention_in_windows_of_one_size_computes_nothing_from_shapes() -> None:
+    network = TransposedAttention()
+    conversion = tlcconvert.convert(network, 24, input_channels=4, static_size=(150, 187))
+    assert len(conversion.sites) == 1
+    assert not {"Shape", "Size", "Range", "If"} & {node.op_type for node in conversion.model.graph.node}
+    image = torch.rand(1, 4, 150, 187)
+    dynamic = run(tlcconvert.convert(network, 24, input_channels=4), image)
+    assert (run(conversion, image) - dynamic).abs().max() <= 1e-5 * dynamic.abs().max()
 
 
 def test_a_file_of_one_size_without_wrapper_is_for_a_size_the_network_takes() -> None:

@@ -87,7 +87,7 @@ def _pixel_major(x: ir.Value, c: int) -> ir.Value:
 def _rows_of_planes(grid: Grid, plane: int, heads: int) -> list[ir.Value]:
     """int64 [heads, row cells, column cells, pixels] of each group, rows of the pixel-major map."""
     planes = integers(*range(plane, plane + heads))
-    starts = op.Unsqueeze(op.Mul(planes, op.Size(grid.places)), integers(1, 2, 3))
+    starts = op.Unsqueeze(op.Mul(planes, grid.number), integers(1, 2, 3))
     return [op.Add(starts, group.pixels) for group in grid.groups]
 
 

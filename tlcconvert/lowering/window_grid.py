@@ -37,6 +37,7 @@ class Grid:
 
     Attributes:
         groups: the nine groups, row families outermost.
+        number: int64 [1], H*W.
         places: int64 [H*W], where each pixel stands in the groups' concatenation.
         row_sum: float32 [n_rows, all row cells], 1 where the window covers the cell.
         row_mean: float32 [row cells, n_rows] of each row family, averages over the windows of each cell.
@@ -45,6 +46,7 @@ class Grid:
     """
 
     groups: list[Group]
+    number: ir.Value
     places: ir.Value
     row_sum: ir.Value
     row_mean: list[ir.Value]
@@ -64,9 +66,11 @@ def window_grid(height: ir.Value, width: ir.Value, window_height: int, window_wi
         for row, (column, mean) in product(rows.pixels, list(zip(columns.pixels, column_mean, strict=True)))
     ]
     column_sum = op.Concat(*columns.covered, axis=1)
+    number = op.Mul(height, width)
     return Grid(
         groups,
-        _places(groups),
+        number,
+        _places(groups, number),
         op.Concat(*rows.covered, axis=1),
         row_mean,
         [op.Expand(column_sum, op.Concat(_length(row, 0), integers(1, 1), axis=0)) for row in rows.pixels],
@@ -90,12 +94,12 @@ def _group(rows: ir.Value, columns: ir.Value, column_mean: ir.Value, width: ir.V
     pixels = op.Reshape(scattered, op.Concat(cells, area, axis=0), allowzero=1)
     ones = op.Expand(op.Constant(value_float=1.0), op.Concat(cells, integers(1), area, axis=0))
     mean = op.Expand(column_mean, op.Concat(_length(rows, 0), integers(1, 1), axis=0))
-    return Group(pixels, op.Reshape(op.Size(pixels), integers(1)), ones, mean)
+    return Group(pixels, op.ReduceProd(op.Concat(cells, area, axis=0), keepdims=1), ones, mean)
 
 
-def _places(groups: list[Group]) -> ir.Value:
+def _places(groups: list[Group], number: ir.Value) -> ir.Value:
     order = op.Concat(*[op.Reshape(group.pixels, integers(-1)) for group in groups], axis=0)
-    numbers = op.Range(op.Constant(value_int=0), op.Size(order), op.Constant(value_int=1))
+    numbers = op.Range(op.Constant(value_int=0), op.Squeeze(number), op.Constant(value_int=1))
     return op.ScatterElements(numbers, order, numbers)
 
 
