@@ -111,8 +111,12 @@ def _scale_at_multiples(probe: SizeProbe, multiple: int, base: int) -> int | Non
     """The scale if sizes that are odd multiples of ``multiple`` are accepted and share one, else None."""
     first = -(-base // multiple) | 1
     factors = ((first, first + 2), (first + 4, first), (first + 2, first + 3))
-    scales = {_scale(probe, multiple * rows, multiple * columns) for rows, columns in factors}
-    return scales.pop() if len(scales) == 1 else None
+    scales = []
+    for rows, columns in factors:
+        scales.append(_scale(probe, multiple * rows, multiple * columns))
+        if scales[-1] is None or scales[-1] != scales[0]:
+            return None
+    return scales[0]
 
 
 def _scale(probe: SizeProbe, height: int, width: int) -> int | None:
@@ -147,7 +151,7 @@ def _why_no_size(probe: SizeProbe, base: int) -> str:
         return f"The network accepts no size that was tried; at {base}x{base}: {probe(base, base).reason}."
     if not probe(fixed, fixed):
         return f"The network accepts one image at a time only; at batch 2: {probe(fixed, fixed).reason}."
-    other = probe(2 * fixed, 2 * fixed)
+    other = probe(2 * fixed, 2 * fixed, 1)
     why = "" if other else f"; at {2 * fixed}x{2 * fixed}: {other.reason}"
     return f"The network accepts images of {fixed}x{fixed} but not of other sizes{why}."
 
