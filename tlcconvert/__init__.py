@@ -13,6 +13,7 @@ from tlcconvert.network_inputs import ExtraInput
 from tlcconvert.parity import Comparison, Parity
 from tlcconvert.pixels import Pixels
 from tlcconvert.routing_options import RoutingOptions
+from tlcconvert.target import Target
 from tlcconvert.verify import verify
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Pixels",
     "RoutingOptions",
     "StrictError",
+    "Target",
     "convert",
     "verify",
 ]

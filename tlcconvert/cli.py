@@ -16,6 +16,7 @@ from tlcconvert import cli_options
 from tlcconvert.errors import ConversionError, InputError
 from tlcconvert.options import Options, Size
 from tlcconvert.routing_options import RoutingOptions
+from tlcconvert.target import Target
 
 if TYPE_CHECKING:
     from tlcconvert.conversion import Conversion
@@ -45,6 +46,7 @@ def convert(
     all_outputs: cli_options.AllOutputs = False,
     size_wrapper: cli_options.WrapSizes = True,
     static: cli_options.Static = None,
+    target: cli_options.Runtime = Target.ONNXRUNTIME,
     opset: cli_options.Opset = 18,
     verify_sizes: cli_options.VerifySizes = None,
     dry_run: cli_options.DryRun = False,
@@ -87,6 +89,7 @@ def convert(
             static_size=None if static is None else _static_size(static),
             verify_sizes=() if verify_sizes is None else tuple(map(_size, verify_sizes.split(","))),
             opset=opset,
+            target=target,
             strict=strict,
             fast=fast,
             exported_program=output is not None and output.suffix == ".pt2",

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tlcconvert.target import Target
+
 _STATISTICS = "Statistics and folding"
 _NETWORK = "The network"
 _FILE = "The file"
@@ -85,6 +87,14 @@ WrapSizes = Annotated[
 Static = Annotated[
     str | None,
     typer.Option(metavar="HxW", help="Make the file for one size of one image only.", rich_help_panel=_FILE),
+]
+Runtime = Annotated[
+    Target,
+    typer.Option(
+        "--target",
+        help="The runtime to write for; tensorrt avoids running sums and float64, and needs --static.",
+        rich_help_panel=_FILE,
+    ),
 ]
 Opset = Annotated[int, typer.Option(help="ONNX opset, 18 to 24.", rich_help_panel=_FILE)]
 

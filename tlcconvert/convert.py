@@ -16,6 +16,7 @@ from passes.fold import TrainingBatchNorm, fold
 from passes.localize import Localized, Training, audit, localize
 from passes.program import runnable
 from passes.result import PassResult, Skipped
+from passes.scanless import without_running_sums
 from passes.simplify import simplify
 from passes.simplify.fold_constants import fold_constants
 from passes.sizes import image_size
@@ -38,6 +39,7 @@ from tlcconvert.size_requirements import SizeRequirements
 from tlcconvert.size_wrapper import SizeWrapper, wrap_sizes
 from tlcconvert.stages import Progress, Stages
 from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
+from tlcconvert.target import Target
 from tlcconvert.tidy import tidy
 from tlcconvert.verify import inference_session, verify_conversion
 
@@ -59,6 +61,7 @@ def convert(
     static_size: tuple[int, int] | None = None,
     verify_sizes: Sequence[Size] = (),
     opset: int = 18,
+    target: Target = Target.ONNXRUNTIME,
     strict: bool = False,
     fast: bool = False,
     exported_program: bool = False,
@@ -88,6 +91,7 @@ def convert(
             dynamic shapes; nothing in it is computed from a shape.
         verify_sizes: (height, width) or (batch, height, width) to compare at instead of sizes around the windows.
         opset: 18 to 24.
+        target: the runtime the file is made for; ``TENSORRT`` needs ``static_size``.
         strict: raise where a statistic stays global.
         fast: take means and norms at every 12th of a window only and interpolate between; approximate, and
             the deviation from exact local statistics is measured and noted.
@@ -117,6 +121,7 @@ def convert(
         static_size=static_size,
         verify_sizes=tuple(verify_sizes),
         opset=opset,
+        target=target,
         strict=strict,
         fast=fast,
         exported_program=exported_program,
@@ -228,6 +233,8 @@ def _exported(
         lowered = lower(program, options.opset, names, output_names(program), weights)
     else:
         fix_sizes(program, inputs.sizes(1, *options.static_size))
+        if options.target is Target.TENSORRT:
+            without_running_sums(program)
         lowered = without_shape_arithmetic(
             lower(program, options.opset, names, output_names(program), weights)
         )

@@ -47,6 +47,7 @@ def describe(
         facts["color_order"] = pixels.color_order
     if options.static_size is not None:
         facts["static_size"] = list(options.static_size)
+        facts["target"] = options.target.value
     if localized is not None:
         facts |= {
             "train_size": list(localized.training.train_size),

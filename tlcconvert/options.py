@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tlcconvert.errors import InputError
 from tlcconvert.routing_options import RoutingOptions
+from tlcconvert.target import Target
 
 Size = tuple[int, int] | tuple[int, int, int]
 """(height, width) or (batch, height, width) of an image, in pixels."""
@@ -33,6 +34,7 @@ class Options:
     static_size: tuple[int, int] | None = None
     verify_sizes: tuple[Size, ...] = ()
     opset: int = 18
+    target: Target = Target.ONNXRUNTIME
     strict: bool = False
     fast: bool = False
     exported_program: bool = False
@@ -61,9 +63,21 @@ class Options:
             raise InputError(
                 "A file of one size is verified at that size: leave out --verify-sizes or --static."
             )
+        if self.target is Target.TENSORRT:
+            self._refuse_for_tensorrt()
         for size in (*self.verify_sizes, *filter(None, [self.static_size])):
             if len(size) not in (2, 3) or min(size) < 1:
                 raise InputError(f"A size is HxW or NxHxW of at least 1 pixel each, not {_by(size)}.")
+
+    def _refuse_for_tensorrt(self) -> None:
+        if self.static_size is None:
+            raise InputError(
+                "TensorRT computes running sums as a loop, and matrices instead have one size: add --static HxW."
+            )
+        if self.fast:
+            raise InputError(
+                "Statistics on a grid take running sums in float64: leave out --fast for TensorRT."
+            )
 
 
 def _by(size: Sequence[int]) -> str:

@@ -81,6 +81,15 @@ def test_a_file_for_one_size_is_verified_at_that_size(network: Path, tmp_path: P
     assert onnxruntime.InferenceSession(out).get_inputs()[0].shape == [1, 3, 30, 41]
 
 
+def test_the_runtime_a_file_is_made_for_is_in_its_metadata(network: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.onnx"
+    options = ("--train-size", "16", "--static", "30x41", "--target", "tensorrt")
+    result = tlcconvert(network, *options, "-o", out)
+    assert result.exit_code == 0, result.output
+    metadata = onnxruntime.InferenceSession(out).get_modelmeta().custom_metadata_map
+    assert (metadata["target"], metadata["static_size"]) == ("tensorrt", "[30, 41]")
+
+
 def test_quiet_prints_nothing(network: Path, tmp_path: Path) -> None:
     result = tlcconvert(network, "--no-localize", "--quiet", "-o", tmp_path / "out.onnx")
     assert (result.exit_code, result.output) == (0, "")
@@ -141,6 +150,8 @@ def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
         (["-o", "out.onnx", "--train-size", "64", "--base-ratio", "0"], ["base ratio"]),
         (["-o", "out.onnx", "--train-size", "64", "--static", "720"], ["HxW"]),
         (["-o", "out.onnx", "--train-size", "64", "--static", "2x720x1280"], ["batch is 1"]),
+        (["-o", "out.onnx", "--train-size", "64", "--target", "tensorrt"], ["--static"]),
+        (["-o", "out.onnx", "--train-size", "64", "--target", "coreml"], ["onnxruntime", "tensorrt"]),
         (["-o", "out.onnx", "--train-size", "64", "--verify-sizes", "64x64,large"], ["large"]),
         (["-o", "out.onnx", "--train-size", "64", "--all-outputs", "--output-index", "0"], ["one output"]),
         (["-o", "missing/out.onnx", "--train-size", "64"], ["missing"]),

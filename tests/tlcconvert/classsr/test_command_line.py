@@ -142,6 +142,10 @@ def test_a_calibration_is_used_and_can_be_read_again(
         (["--train-size", "32", "--knobs", "--calibrate", "missing/c.json"], ["missing"]),
         (["--train-size", "32", "--fast", "--base-ratio", "2"], ["leave out --base-ratio, --fast"]),
         (["--train-size", "32", "--no-fold"], ["leave out --no-fold"]),
+        (
+            ["--train-size", "32", "--static", "32x32", "--target", "tensorrt"],
+            ["leave out --static, --target"],
+        ),
     ],
 )
 def test_what_does_not_fit_a_classsr_is_refused(
@@ -168,7 +172,9 @@ def test_options_that_mean_nothing_to_a_classsr_are_refused_as_they_are_typed(
 
 def test_every_option_is_passed_on_or_refused() -> None:
     meant = {"train_size", "localize_statistics", "strict", "opset", "routing"}
-    assert {field.name for field in fields(Options)} == meant | {"exported_program"} | set(MEANINGLESS)
+    assert {field.name for field in fields(Options)} == meant | {"exported_program", "target"} | set(
+        MEANINGLESS
+    )
 
 
 def test_a_classsr_is_not_written_as_an_exported_program(checkpoint: Path, tmp_path: Path) -> None:
