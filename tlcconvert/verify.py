@@ -7,7 +7,6 @@ result is as far from the float64 one passes with that distance as its bound, an
 
 from __future__ import annotations
 
-import copy
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +23,7 @@ from passes.localize.exact_counterpart import exact_counterpart
 from tlcconvert.capture import Captured
 from tlcconvert.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.errors import InputError
+from tlcconvert.float64_copy import float64_copy
 from tlcconvert.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
 from tlcconvert.options import Options, Size
 from tlcconvert.parity import Comparison, Parity
@@ -168,7 +168,7 @@ def _against_double(
 ) -> list[Comparison]:
     """Both results against the reference in float64; ``rows`` where it has none."""
     try:
-        double = copy.deepcopy(reference).double()
+        double = float64_copy(reference)
         with torch.no_grad():
             exact = tensors_of(double(*(image.double() for image in images)))
     except Exception:
