@@ -184,7 +184,7 @@ SUBJECTS: Sequence[Subject] = (
     _spandrel("LaMa", in_nc=4, note=_REAL_SIZE),
     _extra("FeMaSR", codebook_params=[[32, 16, 32]]),
     _extra("AdaCode", codebook_params=[[32, 16, 32], [32, 16, 32]]),
-    _extra("DDColor", encoder_name="convnext-t", nf=32, num_queries=8, num_output_channels=2, dec_layers=3),
+    _extra("DDColor", encoder_name="convnext-t", nf=512, num_queries=8, num_output_channels=2, dec_layers=3),
     _spandrel("RestoreFormer", n_embed=16, embed_dim=32, ch=32, z_channels=32, num_res_blocks=1),
     _spandrel("AuraSR", dim=16, image_size=None, input_image_size=None,
               style_network={"dim_in": 16, "dim_out": 64, "depth": 2}),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.folding_document import DISTRIBUTIONS, processor, table
 from benchmarks.latency_files import EXACT, FAST, GLOBAL, PREFIX_SUM
-from benchmarks.latency_measurement import Row
+from benchmarks.latency_measurement import EAGER_GLOBAL, EAGER_LOCAL, Row
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -26,6 +26,7 @@ batch, height and width.
 - *prefix sum*: its statistics made local in the published way, 2-D prefix sums and replicate padding, exported the
   same way. Restormer's published form, a loop over windows, is unrolled by an export for one
   size; it has no such file.
+- *PyTorch*: eager, without a file, global and with prefix sums.
 - *exact*, *fast*: the files of tlcconvert, local, without and with `--fast`.
 
 ![Time over that of the global network's best export](benchmarks.svg)
@@ -46,6 +47,8 @@ time of the exact file. The network prescribes nearly all of them, so that share
                 "exact / global",
                 "fast / global",
                 "exact / prefix sum",
+                "PyTorch / global",
+                "PyTorch, prefix sum / global",
                 "products in exact",
             ),
             [times(row) for row in rows],
@@ -104,12 +107,18 @@ def ablations(without: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
 
 
 def times(row: Row) -> list[str]:
-    ratios = [row.ratio(EXACT, GLOBAL), row.ratio(FAST, GLOBAL), row.ratio(EXACT, PREFIX_SUM)]
+    pairs = (
+        (EXACT, GLOBAL),
+        (FAST, GLOBAL),
+        (EXACT, PREFIX_SUM),
+        (EAGER_GLOBAL, GLOBAL),
+        (EAGER_LOCAL, GLOBAL),
+    )
     return [
         row.subject.name,
         size(row.subject.size),
         f"{row.milliseconds(GLOBAL):.0f}",
-        *map(cell, ratios),
+        *(cell(row.ratio(*pair)) for pair in pairs),
         f"{row.products:.0%}",
     ]
 

@@ -23,7 +23,7 @@ GLOBAL, PREFIX_SUM, EXACT, FAST = "global", "prefix sum", "exact", "fast"
 
 def peer_files(subject: Subject, kind: str, folder: Path) -> dict[str, Path]:
     """The stock export of the subject, global or with prefix sums, as each simplifier leaves it."""
-    if kind == PREFIX_SUM and not subject.has_prefix_sums:
+    if kind == PREFIX_SUM and not subject.has_means:
         return {}
     files = {}
     for name, simplify in SIMPLIFIERS.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import torch
 
 from benchmarks.interleaved import interleaved_seconds, median_ratio
 from benchmarks.latency_files import (
@@ -26,7 +28,9 @@ from benchmarks.latency_files import (
 from benchmarks.latency_memory import FreshProcess, fresh_process
 from benchmarks.latency_profile import product_share
 from benchmarks.latency_subjects import Subject
+from benchmarks.prefix_sum import make_local
 
+EAGER_GLOBAL, EAGER_LOCAL = "eager global", "eager local"
 _SAME = 0.01
 """Largest difference, of the output's scale, between a file with prefix sums in float32 and the exact one."""
 
@@ -36,7 +40,7 @@ class Row:
     """What was measured for one subject.
 
     Attributes:
-        seconds: of each round, by kind of file.
+        seconds: of each round, by kind of file, and of PyTorch without a file.
         peers: the fastest peer of each kind that peers make.
         processes: memory and first runs, by kind of file.
         products: share of the exact file's time in convolutions and matrix products.
@@ -78,11 +82,14 @@ def measure(subject: Subject, folder: Path, repeats: int, threads: int = 1) -> R
         if rivals:
             peers[kind] = _fastest(rivals, subject, threads)
             files[kind] = rivals[peers[kind]]
-    files |= {kind: our_file(subject, kind, folder) for kind in (EXACT, FAST)}
+    files |= {
+        kind: our_file(subject, kind, folder) for kind in ((EXACT, FAST) if subject.has_means else (EXACT,))
+    }
     if PREFIX_SUM in files:
         _check_same(subject, files[PREFIX_SUM], files[EXACT])
     processes = {kind: fresh_process(file, subject.channels, subject.size) for kind, file in files.items()}
-    seconds = _timed(files, subject, repeats, threads)
+    runs = _runs_of(files, subject, threads) | _eager_runs(subject, threads)
+    seconds = _timed(runs, repeats, threads)
     products = product_share(files[EXACT], subject.channels, subject.size)
     return Row(subject, seconds, peers, processes, products, datetime.date.today().isoformat())
 
@@ -91,21 +98,41 @@ def ablation(subject: Subject, passes: Sequence[str], folder: Path, repeats: int
     """Time of the exact file made without each pass, over that of the whole one."""
     files = {name: file_without(subject, name, folder) for name in passes}
     whole = our_file(subject, EXACT, folder)
-    seconds = _timed(files | {EXACT: whole}, subject, repeats, 1)
+    seconds = _timed(_runs_of(files | {EXACT: whole}, subject, 1), repeats, 1)
     return {name: median_ratio(seconds[name], seconds[EXACT]) for name in files}
 
 
 def _fastest(files: Mapping[str, Path], subject: Subject, threads: int) -> str:
     """By one run each, of an image half as high and wide."""
     height, width = subject.size
-    seconds = _timed(files, dataclasses.replace(subject, size=(height // 2, width // 2)), 1, threads)
+    half = dataclasses.replace(subject, size=(height // 2, width // 2))
+    seconds = _timed(_runs_of(files, half, threads), 1, threads)
     return min(seconds, key=lambda name: seconds[name][0])
 
 
-def _timed(files: Mapping[str, Path], subject: Subject, repeats: int, threads: int) -> dict[str, list[float]]:
-    runs = {name: _run_of(file, subject, threads) for name, file in files.items()}
+def _timed(runs: Mapping[str, Callable[[], object]], repeats: int, threads: int) -> dict[str, list[float]]:
     clock = time.process_time if threads == 1 else time.perf_counter
     return interleaved_seconds(runs, repeats, clock=clock)
+
+
+def _eager_runs(subject: Subject, threads: int) -> dict[str, Callable[[], object]]:
+    """The network in PyTorch, as it is and with prefix sums."""
+    torch.set_num_threads(threads)
+    networks = {EAGER_GLOBAL: subject.network()}
+    if subject.has_means:
+        networks[EAGER_LOCAL] = subject.network()
+        make_local(networks[EAGER_LOCAL], subject.channels, subject.train_size)
+    image = torch.rand(1, subject.channels, *subject.size)
+    return {kind: functools.partial(_eager_run, network, image) for kind, network in networks.items()}
+
+
+def _eager_run(network: torch.nn.Module, image: torch.Tensor) -> object:
+    with torch.no_grad():
+        return network(image)
+
+
+def _runs_of(files: Mapping[str, Path], subject: Subject, threads: int) -> dict[str, Callable[[], object]]:
+    return {name: _run_of(file, subject, threads) for name, file in files.items()}
 
 
 def _run_of(file: Path, subject: Subject, threads: int) -> Callable[[], list[np.ndarray]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,22 +14,22 @@ from tlcconvert.architectures.hinet.network import HINet
 
 @dataclass(frozen=True)
 class Subject:
-    """A network [N, channels, H, W] -> images, trained on crops of ``train_size`` pixels.
+    """A network [N, channels, H, W] -> images, trained on crops of ``train_size`` pixels (height, width or both).
 
     Attributes:
         size: height and width of the timed image.
         note: what was reduced to keep a run short.
-        has_prefix_sums: whether its statistics are poolings and norms, which prefix sums make local.
+        has_means: whether its statistics are means and norms, which have the published local form and a fast one.
     """
 
     name: str
     build: Callable[[], nn.Module]
-    train_size: int
+    train_size: int | tuple[int, int]
     size: tuple[int, int]
     note: str = ""
     channels: int = 3
     output_index: int | None = None
-    has_prefix_sums: bool = True
+    has_means: bool = True
 
     def network(self) -> nn.Module:
         """The network in eval mode, the same on every call; zeroed residual scales are drawn at random."""
@@ -70,6 +71,21 @@ class SqueezeBlock(nn.Module):
         return x * self.excite(self.pool(x))
 
 
+class AttentionCore(nn.Module):
+    """Transposed attention of one head (Restormer, CVPR 2022, section 3.1), given q, k and v."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.temperature = nn.Parameter(torch.ones(1, 1, 1))
+
+    def forward(self, qkv: torch.Tensor) -> torch.Tensor:
+        batch, channels, height, width = qkv.shape
+        q, k, v = qkv.reshape(batch, 3, 1, channels // 3, height * width).unbind(1)
+        q, k = nn.functional.normalize(q, dim=-1), nn.functional.normalize(k, dim=-1)
+        attention = ((q @ k.transpose(-2, -1)) * self.temperature).softmax(dim=-1)
+        return (attention @ v).reshape(batch, channels // 3, height, width)
+
+
 def nafnet(width: int, deepest: int) -> nn.Module:
     from spandrel.architectures.NAFNet import NAFNet
 
@@ -94,20 +110,45 @@ def restormer() -> nn.Module:
     return Restormer(dim=48, num_blocks=[1, 1, 1, 1], num_refinement_blocks=1)
 
 
+def attention_subject(core: bool, train_size: tuple[int, int], size: tuple[int, int]) -> Subject:
+    """Restormer or its attention alone; ``train_size`` decides how much the windows overlap."""
+    overlap = window_area(train_size, size) / (size[0] * size[1])
+    name = f"{'attention core' if core else 'Restormer'} {size[0]}x{size[1]}, overlap {overlap:.1f}"
+    if core:
+        return Subject(name, AttentionCore, train_size, size, "48 channels", channels=144, has_means=False)
+    return Subject(name, restormer, train_size, size, "1 block per level", has_means=False)
+
+
+def window_area(train_size: tuple[int, int], size: tuple[int, int]) -> int:
+    """Pixels in all windows together: of 1.5 times the train size each, as few as cover the image."""
+    windows = [min(length, train * 3 // 2) for length, train in zip(size, train_size, strict=True)]
+    return math.prod(-(-length // window) * window for length, window in zip(size, windows, strict=True))
+
+
+ATTENTIONS = tuple(
+    attention_subject(core, train_size, size)
+    for core in (True, False)
+    for train_size, size in (
+        ((88, 136), (256, 384)),
+        ((120, 176), (256, 384)),
+        ((256, 448), (720, 1280)),
+        ((336, 584), (720, 1280)),
+    )
+)
 SUBJECTS = (
     Subject("NAFNet-32", lambda: nafnet(32, 28), 256, (512, 768)),
     Subject("HINet", lambda: HINet(channels=16), 256, (512, 768), "16 channels of 64", output_index=-1),
     Subject("RCAN x2", rcan, 48, (360, 640), "2 groups of 3 blocks, of 10 of 20"),
     Subject("MPRNet", mprnet, 256, (360, 640), "24, 12 and 8 channels, 1 block of 8", output_index=0),
-    Subject("Restormer", restormer, 128, (256, 384), "1 block per level", has_prefix_sums=False),
     Subject("SE block", lambda: SqueezeBlock(32), 256, (720, 1280), "32 channels", channels=32),
+    *ATTENTIONS,
 )
 ABLATED = (
     (
         Subject("small NAFNet-32", lambda: nafnet(32, 1), 256, (512, 768), "1 block per level"),
         ("channel_mean", "split_convolution", "keep_map_sizes"),
     ),
-    (SUBJECTS[4], ("whole_channel_blocks", "split_convolution")),
-    (SUBJECTS[5], ("squeeze_first",)),
+    (ATTENTIONS[4], ("whole_channel_blocks", "split_convolution")),
+    (SUBJECTS[4], ("squeeze_first",)),
 )
 """Networks, and the passes left out of them one at a time."""

@@ -66,6 +66,12 @@ def test_a_row_counts_what_was_done_and_where_it_was_compared() -> None:
     assert row.not_compared == []
 
 
+def test_the_whole_image_of_a_classsr_is_compared_at_every_size() -> None:
+    row = row_of(SUBJECTS[NAMES.index("ClassSR")])
+    assert (row.status, row.reason) == (Status.NOTHING_GLOBAL, "")
+    assert row.compared == [f"{batch}x{height}x{width}" for height, width in SIZES for batch in BATCHES]
+
+
 def test_a_network_that_depends_on_pixel_values_is_refused_with_the_reason() -> None:
     row = row_of(subject_of(BranchingOnPixels))
     assert row.status is Status.REFUSED
