@@ -20,7 +20,6 @@ from passes.scanless import without_running_sums
 from passes.simplify import simplify
 from passes.simplify.fold_constants import fold_constants
 from passes.sizes import image_size
-from passes.speed import speed_up
 from tlcconvert.capture import Captured, capture
 from tlcconvert.conversion import Conversion
 from tlcconvert.errors import InputError, StrictError
@@ -39,7 +38,7 @@ from tlcconvert.size_requirements import SizeRequirements
 from tlcconvert.size_wrapper import SizeWrapper, wrap_sizes
 from tlcconvert.stages import Progress, Stages
 from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
-from tlcconvert.target import Target
+from tlcconvert.target import SPEED_PASSES, Target
 from tlcconvert.tidy import tidy
 from tlcconvert.verify import inference_session, verify_conversion
 
@@ -192,7 +191,8 @@ def _convert_captured(
     if options.strict and left_global:
         raise StrictError(_still_global(left_global))
     with stages("export"):
-        speed_up(program)
+        for speed_pass in SPEED_PASSES[options.target]:
+            speed_pass(program)
         if options.size_wrapper:
             wrap_sizes(program, requirements.multiple, requirements.minimum, requirements.scale)
         converted = runnable(program)

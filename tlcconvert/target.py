@@ -1,16 +1,42 @@
-"""The runtime a file is made for."""
+"""The runtime a file is made for, and the rewrites that make a file faster in it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
+
+from torch.export import ExportedProgram
+
+from passes.result import PassResult
+from passes.speed.channel_mean import channel_mean
+from passes.speed.pixel_shuffle import pixel_shuffle
+from passes.speed.split_convolution import split_convolution
+from passes.speed.squeeze_first import squeeze_first
+from passes.speed.whole_channel_blocks import whole_channel_blocks
 
 
 class Target(str, Enum):
     """A runtime whose needs differ.
 
-    ``ONNXRUNTIME`` is any runtime that computes ``CumSum`` at the speed of its memory. ``TENSORRT`` goes through a
-    running sum as a loop, and knows no float64: its files have matrix products and merges instead, and one size.
+    ``OPENVINO`` computes norms over channels and pixel shuffles fastest as a network writes them. ``TENSORRT`` goes
+    through a running sum as a loop, and knows no float64: its files have matrix products and merges instead, and
+    one size.
     """
 
     ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
     TENSORRT = "tensorrt"
+
+
+SPEED_PASSES: dict[Target, tuple[Callable[[ExportedProgram], PassResult], ...]] = {
+    Target.ONNXRUNTIME: (
+        channel_mean,
+        split_convolution,
+        whole_channel_blocks,
+        squeeze_first,
+        pixel_shuffle,
+    ),
+    Target.OPENVINO: (split_convolution, squeeze_first),
+    Target.TENSORRT: (squeeze_first,),
+}
+"""In the order they run; what a runtime would lose by is left out (``python -m benchmarks.openvino``)."""

@@ -1,13 +1,14 @@
 """The squeezing convolution of a squeeze path before its local mean.
 
     Given    conv1x1(local_mean(x [N, C, H, W]), W [D, C], b)        D <= C / 4
-    Result   local_mean(matmul(W, x as [N, C, H*W]) as [N, D, H, W]) + b
+    Result   local_mean(conv1x1(x, W, b))                            x comes from a convolution
+             local_mean(matmul(W, x as [N, C, H*W]) as [N, D, H, W]) + b            otherwise
 
-    sum_c W[d, c] * mean_p x[c, p] + b[d] = mean_p (sum_c W[d, c] * x[c, p]) + b[d]
+    sum_c W[d, c] * mean_p x[c, p] + b[d] = mean_p (sum_c W[d, c] * x[c, p] + b[d])
 
-The mean takes many passes over its map, the product one; it pays where it leaves a quarter of the channels or
-fewer. The product is written for channels by pixels because a convolution would have the map converted to
-onnxruntime's blocked layout and back.
+The mean takes many passes over its map, the convolution one; it pays where it leaves a quarter of the channels or
+fewer. onnxruntime keeps what comes from a convolution in its blocked layout; it would convert any other map to that
+layout for a convolution, while the product takes channels by pixels as they are.
 """
 
 from __future__ import annotations
@@ -58,6 +59,23 @@ def _is_squeezed_mean(node: fx.Node, tensors: dict[str, torch.Tensor]) -> bool:
 
 
 def _squeezed_first(program: ExportedProgram, node: fx.Node, tensors: dict[str, torch.Tensor]) -> fx.Node:
+    layer = bound_arguments(node)
+    source, *window = layer["input"].args
+    if not _comes_from_convolution(source):
+        return _mean_of_product(program, node, tensors)
+    with program.graph.inserting_before(node):
+        squeezed = program.graph.call_function(aten.conv2d.default, (source, layer["weight"], layer["bias"]))
+        return program.graph.call_function(tlc.local_mean.default, (squeezed, *window))
+
+
+def _comes_from_convolution(source: fx.Node) -> bool:
+    """Whether ``source`` is a convolution, or its activation."""
+    if torch.Tag.pointwise in getattr(source.target, "tags", ()) and len(source.all_input_nodes) == 1:
+        source = source.all_input_nodes[0]
+    return source.target in (aten.conv2d.default, aten.conv2d.padding)
+
+
+def _mean_of_product(program: ExportedProgram, node: fx.Node, tensors: dict[str, torch.Tensor]) -> fx.Node:
     layer = bound_arguments(node)
     weight, bias = layer["weight"], layer["bias"]
     source, window_height, window_width = layer["input"].args

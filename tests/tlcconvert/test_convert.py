@@ -66,6 +66,13 @@ class FullKernelPool(SqueezeExcitation):
         return self.up(self.down(s).relu()).sigmoid()
 
 
+class CenteredChannels(nn.Module):
+    """The first step of a norm over channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - x.mean(1, keepdim=True)
+
+
 FIVE_WAYS = (SqueezeExcitation, MeanAndLinear, FlattenAndMean, Functional, FullKernelPool)
 
 
@@ -312,6 +319,20 @@ def test_a_file_for_tensorrt_has_no_running_sums_and_no_float64() -> None:
     image = torch.rand(1, 3, 45, 70)
     dynamic = run(tlcconvert.convert(network, 24), image)
     assert (run(conversion, image) - dynamic).abs().max() <= 1e-5 * dynamic.abs().max()
+
+
+def test_a_file_for_openvino_keeps_norms_over_channels_and_pixel_shuffles_as_they_are_written() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 1), CenteredChannels(), nn.PixelShuffle(2))
+    image = torch.rand(2, 3, 21, 30)
+    results, operators = [], []
+    for target in (Target.OPENVINO, Target.ONNXRUNTIME):
+        conversion = tlcconvert.convert(network, 12, target=target)
+        results.append(run(conversion, image))
+        operators.append({node.op_type for node in conversion.model.graph.node})
+    rewritten = {"ReduceMean", "DepthToSpace"}
+    assert rewritten <= operators[0]
+    assert not rewritten & operators[1]
+    assert (results[0] - results[1]).abs().max() <= 1e-5 * results[1].abs().max()
 
 
 def test_a_file_of_one_size_without_wrapper_is_for_a_size_the_network_takes() -> None:

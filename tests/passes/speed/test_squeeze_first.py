@@ -10,7 +10,7 @@ from torch.export import Dim, ExportedProgram
 from passes.program import runnable
 from passes.speed.squeeze_first import squeeze_first
 
-tlc = torch.ops.tlc
+aten, tlc = torch.ops.aten, torch.ops.tlc
 
 
 class SqueezePath(nn.Module):
@@ -20,6 +20,17 @@ class SqueezePath(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.squeeze(tlc.local_mean(x, 4, 3)).relu()
+
+
+class SqueezeOfConvolution(SqueezePath):
+    """The map is a convolution's, with its activation."""
+
+    def __init__(self, channels: int, squeezed: int, **options: object) -> None:
+        super().__init__(channels, squeezed, **options)
+        self.features = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(self.features(x).relu())
 
 
 class MeanReadTwice(SqueezePath):
@@ -45,12 +56,21 @@ def captured(network: nn.Module) -> ExportedProgram:
 
 
 @pytest.mark.parametrize("has_bias", [True, False])
-def test_the_squeeze_is_unchanged_at_every_size(has_bias: bool) -> None:
-    network = SqueezePath(8, 2, bias=has_bias)
+@pytest.mark.parametrize(
+    ("build", "squeeze"),
+    [(SqueezePath, aten.matmul.default), (SqueezeOfConvolution, aten.conv2d.default)],
+    ids=["another map", "map of a convolution"],
+)
+def test_the_squeeze_is_unchanged_at_every_size(
+    build: type[SqueezePath], squeeze: object, has_bias: bool
+) -> None:
+    network = build(8, 2, bias=has_bias)
     program = captured(network)
     assert len(squeeze_first(program).rewrites) == 1
     (mean,) = (node for node in program.graph.nodes if node.target is tlc.local_mean.default)
     assert mean.meta["val"].shape[1] == 2
+    squeezed = mean.args[0]
+    assert (squeezed.args[0] if squeezed.target is aten.reshape.default else squeezed).target is squeeze
     rewritten = runnable(program)
     for shape in [(1, 8, 5, 5), (3, 8, 4, 3), (2, 8, 11, 6)]:
         x = torch.randn(shape, dtype=torch.float64)

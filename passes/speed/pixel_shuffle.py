@@ -1,0 +1,54 @@
+"""A pixel shuffle as two interleavings, first of columns, then of rows.
+
+    Given    pixel_shuffle(x [N, C*r*r, H, W], r)                                        [N, C, H*r, W*r]
+    Result   x as [N, C, r, r, H*W] -> last two axes swapped    [N, C, r, H*W, r]        columns interleaved
+               as [N, C, r, H, W*r] -> axes 2 and 3 swapped     [N, C, H, r, W*r]        rows interleaved
+
+    y[c, h*r + a, w*r + b] = x[c*r*r + a*r + b, h, w]
+
+onnxruntime moves a pixel shuffle number by number, along six axes. The first swap is a transposition of matrices, the
+second moves whole rows: a third of the time or less.
+"""
+
+from __future__ import annotations
+
+import operator
+
+import torch
+from torch import fx
+from torch.export import ExportedProgram
+
+from passes.program import refresh, where
+from passes.result import PassResult, Rewrite
+
+aten = torch.ops.aten
+
+
+def pixel_shuffle(program: ExportedProgram) -> PassResult:
+    """Rewrites every pixel shuffle of a batch of maps, in place."""
+    rewrites = []
+    for node in list(program.graph.nodes):
+        if node.target is not aten.pixel_shuffle.default or node.meta["val"].dim() != 4:
+            continue
+        node.replace_all_uses_with(_interleaved(program.graph, node))
+        rewrites.append(Rewrite("pixel shuffle", where(node), "6 axes at once", "columns, then rows"))
+    if rewrites:
+        refresh(program)
+    return PassResult(tuple(rewrites))
+
+
+def _interleaved(graph: fx.Graph, node: fx.Node) -> fx.Node:
+    source, factor = node.args
+    channels = int(node.meta["val"].shape[1])
+    call = graph.call_function
+    with graph.inserting_before(node):
+        batch, height, width = (call(aten.sym_size.int, (source, axis)) for axis in (0, 2, 3))
+        area = call(operator.mul, (height, width))
+        tall, wide = (call(operator.mul, (size, factor)) for size in (height, width))
+        phases = call(aten.reshape.default, (source, [batch, channels, factor, factor, area]))
+        columns = call(aten.transpose.int, (phases, 3, 4))
+        rows = call(aten.reshape.default, (columns, [batch, channels, factor, height, wide]))
+        interleaved = call(aten.transpose.int, (rows, 2, 3))
+        result = call(aten.reshape.default, (interleaved, [batch, channels, tall, wide]))
+    result.meta = dict(node.meta)
+    return result
