@@ -9,8 +9,10 @@ from torch.export import ExportedProgram
 
 from passes.result import PassResult
 from passes.speed.channel_mean import channel_mean
+from passes.speed.pixel_division import pixel_division
 from passes.speed.pixel_shuffle import pixel_shuffle
 from passes.speed.split_convolution import split_convolution
+from passes.speed.square import square
 from passes.speed.squeeze_first import squeeze_first
 from passes.speed.whole_channel_blocks import whole_channel_blocks
 
@@ -31,6 +33,8 @@ class Target(str, Enum):
 SPEED_PASSES: dict[Target, tuple[Callable[[ExportedProgram], PassResult], ...]] = {
     Target.ONNXRUNTIME: (
         channel_mean,
+        square,
+        pixel_division,
         split_convolution,
         whole_channel_blocks,
         squeeze_first,
