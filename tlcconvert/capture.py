@@ -46,6 +46,7 @@ from tlcconvert.full_map_pooling import SymbolicFullMapPooling
 from tlcconvert.functional_graph import write_functionally
 from tlcconvert.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
 from tlcconvert.padding_to_multiple import PaddingToMultiple
+from tlcconvert.shape_run import ShapeRun
 from tlcconvert.size_requirements import (
     SizeProbe,
     SizeRequirements,
@@ -133,9 +134,9 @@ def capture(
     pristine = evaluation_copy(module)
     original = EagerReference(_fresh(pristine))
     report("finding the sizes the network accepts")
-    requirements = probe_size_requirements(
-        SizeProbe(original, inputs), multiple_hint=multiple_hint, minimum_hint=minimum_hint
-    )
+    with silence():
+        probe = SizeProbe(original, inputs, _on_shapes(pristine, inputs))
+        requirements = probe_size_requirements(probe, multiple_hint=multiple_hint, minimum_hint=minimum_hint)
     _refuse_random(original, inputs, requirements)
     return _climb(pristine, original, inputs, requirements, report)
 
@@ -444,6 +445,14 @@ def _adopt(program: ExportedProgram, inputs: NetworkInputs, report: Callable[[st
 def _symbol_multiple(size: Any) -> int:
     coefficient, _ = size.node.expr.as_coeff_Mul()
     return int(coefficient)
+
+
+def _on_shapes(pristine: nn.Module, inputs: NetworkInputs) -> ShapeRun | None:
+    """The network on shapes, unless copying it without its weights fails: shapes only save time."""
+    try:
+        return ShapeRun(pristine, inputs)
+    except Exception:
+        return None
 
 
 def _fresh(pristine: nn.Module) -> nn.Module:
