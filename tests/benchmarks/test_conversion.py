@@ -54,3 +54,4 @@ def test_the_page_has_the_ratio_of_the_rounds_and_memory_over_the_weights() -> N
     assert "medians of 2 rounds" in page
     assert "A NAFNet of 500 million parameters" in page
     assert "| peak, whole process | 5,000 | 2.50 |" in page
+    assert "which libraries and graphs take | 4,000 | 2.00 |" in page
