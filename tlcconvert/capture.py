@@ -487,5 +487,7 @@ def _why(failures: dict[Rung, str]) -> str:
     if _DATA_DEPENDENT.search(told):
         return "Its control flow or a size in it depends on pixel values" + detail + "."
     if re.search(r"specialized it to be a constant|Constraints violated", told):
-        return "It turns the image size into a fixed number" + detail + "."
+        axes = set(re.findall(r"\.size\(\)\[(\d)\]", told))
+        fixed = "the number of images in a batch" if axes == {"0"} else "the image size"
+        return f"It turns {fixed} into a fixed number{detail}."
     return "Its control flow depends on the image size" + detail + "."
