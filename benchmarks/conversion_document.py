@@ -15,6 +15,7 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "conversion.md"
 
 
 def document(rows: Sequence[Row], memory: Memory, repeats: int) -> str:
+    beside = memory.peak - 1e9
     return f"""\
 # The cost of a conversion
 
@@ -41,6 +42,7 @@ A NAFNet of {memory.weights / 4e6:,.0f} million parameters, converted, verified 
 | weights, float32 | {memory.weights / 1e6:,.0f} | 1.00 |
 | peak, network built | {memory.before / 1e6:,.0f} | {memory.before / memory.weights:.2f} |
 | peak, whole process | {memory.peak / 1e6:,.0f} | {memory.peak / memory.weights:.2f} |
+| the same less 1 GB, which libraries and graphs take | {beside / 1e6:,.0f} | {beside / memory.weights:.2f} |
 
 {machine()}
 """

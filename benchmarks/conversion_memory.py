@@ -14,6 +14,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch import nn
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -30,18 +33,26 @@ def measured_memory() -> Memory:
     return Memory(*map(int, output.split()))
 
 
-def main() -> None:
-    import torch
+def network(blocks: int = 20) -> nn.Module:
+    """A NAFNet with random weights, of 630 million parameters by default."""
     from spandrel.architectures.NAFNet import NAFNet
 
+    built = NAFNet(width=128, middle_blk_num=blocks, enc_blk_nums=[1, 1, 1, 1], dec_blk_nums=[1, 1, 1, 1])
+    for name, parameter in built.named_parameters():
+        if name.endswith((".beta", ".gamma")):
+            # Zero in the beginning, they would fold whole blocks away.
+            nn.init.normal_(parameter, std=0.1)
+    return built.eval().requires_grad_(False)
+
+
+def main() -> None:
     import tlcconvert
 
     torch.set_num_threads(1)
-    network = NAFNet(width=128, middle_blk_num=20, enc_blk_nums=[1, 1, 1, 1], dec_blk_nums=[1, 1, 1, 1])
-    network.eval().requires_grad_(False)
-    weights = sum(parameter.nbytes for parameter in network.parameters())
+    large = network()
+    weights = sum(parameter.nbytes for parameter in large.parameters())
     before = _peak()
-    conversion = tlcconvert.convert(network, 32)
+    conversion = tlcconvert.convert(large, 32)
     with tempfile.TemporaryDirectory() as folder:
         conversion.save(Path(folder) / "model.onnx")
     print(weights, before, _peak())

@@ -46,6 +46,7 @@ from tlcconvert.full_map_pooling import SymbolicFullMapPooling
 from tlcconvert.functional_graph import write_functionally
 from tlcconvert.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
 from tlcconvert.padding_to_multiple import PaddingToMultiple
+from tlcconvert.shape_run import ShapeRun
 from tlcconvert.size_requirements import (
     SizeProbe,
     SizeRequirements,
@@ -133,9 +134,9 @@ def capture(
     pristine = evaluation_copy(module)
     original = EagerReference(_fresh(pristine))
     report("finding the sizes the network accepts")
-    requirements = probe_size_requirements(
-        SizeProbe(original, inputs), multiple_hint=multiple_hint, minimum_hint=minimum_hint
-    )
+    with silence():
+        probe = SizeProbe(original, inputs, _on_shapes(pristine, inputs))
+        requirements = probe_size_requirements(probe, multiple_hint=multiple_hint, minimum_hint=minimum_hint)
     _refuse_random(original, inputs, requirements)
     return _climb(pristine, original, inputs, requirements, report)
 
@@ -446,6 +447,14 @@ def _symbol_multiple(size: Any) -> int:
     return int(coefficient)
 
 
+def _on_shapes(pristine: nn.Module, inputs: NetworkInputs) -> ShapeRun | None:
+    """The network on shapes, unless copying it without its weights fails: shapes only save time."""
+    try:
+        return ShapeRun(pristine, inputs)
+    except Exception:
+        return None
+
+
 def _fresh(pristine: nn.Module) -> nn.Module:
     """A copy that has never run: a network that caches a mask must not bring one from an earlier run."""
     memo: dict[int, Any] = {id(parameter): parameter for parameter in pristine.parameters()}
@@ -478,5 +487,7 @@ def _why(failures: dict[Rung, str]) -> str:
     if _DATA_DEPENDENT.search(told):
         return "Its control flow or a size in it depends on pixel values" + detail + "."
     if re.search(r"specialized it to be a constant|Constraints violated", told):
-        return "It turns the image size into a fixed number" + detail + "."
+        axes = set(re.findall(r"\.size\(\)\[(\d)\]", told))
+        fixed = "the number of images in a batch" if axes == {"0"} else "the image size"
+        return f"It turns {fixed} into a fixed number{detail}."
     return "Its control flow depends on the image size" + detail + "."

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx
+from onnxruntime import InferenceSession
 from torch import nn
 from torch.export import ExportedProgram
 
@@ -185,6 +186,9 @@ def _convert_captured(
     with stages("fold"):
         kept = None if options.all_outputs else keep_output(program, options.output_index)
         folded = _folded(program, options)
+        weights = external_weights(program)
+        if weights is not None:
+            weights.take(program, captured.original.state_dict().values())
     with stages("localize"):
         localized = _localized(program, options, requirements)
         left_global = localized.skipped if localized else audit(program, image_size(program))
@@ -195,13 +199,20 @@ def _convert_captured(
             speed_pass(program)
         if options.size_wrapper:
             wrap_sizes(program, requirements.multiple, requirements.minimum, requirements.scale)
+        if weights is not None:
+            weights.take(program, captured.original.state_dict().values())
         converted = runnable(program)
         metadata = describe(captured, program, options, pixels, localized, sha256)
-        weights = external_weights(program)
         model = _exported(program, captured.inputs, options, metadata, weights)
     with stages("verify"):
         original = _reference(captured, kept, options)
-        session = inference_session(model.SerializeToString(), weights.folder if weights else None)
+
+        def session() -> InferenceSession:
+            if weights is None:
+                return inference_session(model.SerializeToString())
+            weights.release()
+            return inference_session(model.SerializeToString(), weights.folder, weights_in_file=True)
+
         parity = verify_conversion(session, converted, original, captured, localized, options, stages.report)
     exported = None
     if options.exported_program:

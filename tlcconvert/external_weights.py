@@ -2,30 +2,34 @@
 
 A protobuf message ends at 2 GiB. Past that the weights go from PyTorch straight to a data file in a temporary
 folder, which the model refers to; they are never held a second time. Saving copies that file beside the model.
+The weights the passes computed are moved to the same folder, as a network of this size does not fit into memory
+any number of times.
 """
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
 import onnx_ir as ir
+from torch import Tensor
 from torch.export import ExportedProgram
+
+from tlcconvert.mapped_weights import MappedWeights
 
 _LIMIT = 2**31 - 2**26
 _DATA = "weights.data"
 _MODEL = "model.onnx"
 
 
-@dataclass(frozen=True)
 class ExternalWeights:
     """A temporary folder with the weights of one model; it goes when the last reference to it does."""
 
-    _folder: tempfile.TemporaryDirectory[str] = field(
-        default_factory=lambda: tempfile.TemporaryDirectory(prefix="tlcconvert-")
-    )
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="tlcconvert-")
+        self._computed = MappedWeights(self.folder)
 
     @property
     def folder(self) -> Path:
@@ -34,6 +38,15 @@ class ExternalWeights:
     @property
     def data(self) -> Path:
         return self.folder / _DATA
+
+    def take(self, program: ExportedProgram, original: Iterable[Tensor]) -> None:
+        """Moves the weights of ``program`` out of memory; those it shares with ``original`` stay where they are."""
+        self._computed.move(program, original)
+        self._computed.release()
+
+    def release(self) -> None:
+        """Gives the memory back that running the program took."""
+        self._computed.release()
 
     def store(self, model: ir.Model) -> onnx.ModelProto:
         """``model`` with its weights written to the folder and referred to."""

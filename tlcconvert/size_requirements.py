@@ -11,11 +11,14 @@ from torch import nn
 from tlcconvert.eager_reference import tensors_of
 from tlcconvert.errors import CaptureError
 from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.shape_run import ShapeRun, first_line, reads_values
 
 _MULTIPLES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 112, 128)
-_USUAL_FIXED_SIZES = (32, 48, 64, 128, 192, 224, 256, 512)
+_USUAL_FIXED_SIZES = (48, 32, 64, 128, 192, 224, 256, 512)
 _BASE_SIZE = 48
 _PROBE_BATCH = 2
+_CHEAP = 2**16
+"""Pixels of a batch up to which a network is simply run."""
 
 
 @dataclass(frozen=True)
@@ -51,27 +54,49 @@ class Accepted:
 class SizeProbe:
     """Runs a network at sizes and remembers which it accepts.
 
-    A size is accepted when the network returns finite values there.
+    A size is accepted when the network returns finite values there. A large size which the shapes alone rule out is
+    not run.
+
+    Args:
+        network: takes ``inputs``.
+        shapes: the same network on shapes; consulted once a size is known at which both run.
     """
 
-    def __init__(self, network: nn.Module, inputs: NetworkInputs) -> None:
+    def __init__(self, network: nn.Module, inputs: NetworkInputs, shapes: ShapeRun | None = None) -> None:
         self._network = network
         self._inputs = inputs
+        self._shapes = shapes
+        self._believes_shapes: bool | None = None
         self._seen: dict[tuple[int, int, int], Accepted] = {}
 
     def __call__(self, height: int, width: int, batch: int = _PROBE_BATCH) -> Accepted:
         key = (height, width, batch)
         if key not in self._seen:
-            self._seen[key] = self._run(height, width, batch)
+            objection = self._objection_of_shapes(*key)
+            self._seen[key] = Accepted(reason=objection) if objection else self._run(*key)
         return self._seen[key]
+
+    def reads_values(self, height: int, width: int, batch: int) -> bool:
+        """Whether the network's Python code asks for values of tensors at this size, as far as shapes can tell."""
+        return self._shapes is not None and reads_values(self._shapes.objection(height, width, batch))
+
+    def _objection_of_shapes(self, height: int, width: int, batch: int) -> str:
+        """Why shapes alone rule a large size out; ``""`` where they do not or are not to be believed."""
+        if self._shapes is None or height * width * batch <= _CHEAP:
+            return ""
+        accepted = next((key for key, outcome in self._seen.items() if outcome), None)
+        if accepted is None:
+            return ""
+        if self._believes_shapes is None:
+            self._believes_shapes = not self._shapes.objection(*accepted)
+        return self._shapes.objection(height, width, batch) if self._believes_shapes else ""
 
     def _run(self, height: int, width: int, batch: int) -> Accepted:
         try:
             with torch.no_grad():
                 outputs = tensors_of(self._network(*self._inputs.random(batch, height, width)))
         except Exception as error:
-            first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-            return Accepted(reason=f"{type(error).__name__}: {first_line}")
+            return Accepted(reason=first_line(error))
         if not outputs:
             return Accepted(reason="it returns no tensor")
         if any(not bool(torch.isfinite(output).all()) for output in outputs if output.is_floating_point()):
@@ -92,6 +117,10 @@ def probe_size_requirements(
         CaptureError: no size, or one size only, is accepted.
     """
     base = max(_BASE_SIZE, minimum_hint)
+    # One size that is accepted lets the probe rule out large ones by their shapes.
+    known = _an_accepted_size(probe, SizeRequirements(multiple_hint, minimum_hint).up(_BASE_SIZE))
+    if known is not None and not probe(known, known):
+        raise CaptureError(_one_image(probe, known))
     divisors = [divisor for divisor in _MULTIPLES if multiple_hint % divisor == 0]
     without_scale: SizeRequirements | None = None
     for multiple in dict.fromkeys([*divisors, multiple_hint, *_MULTIPLES]):
@@ -103,8 +132,13 @@ def probe_size_requirements(
             return found
         without_scale = found
     if without_scale is None:
-        raise CaptureError(_why_no_size(probe, base))
+        raise CaptureError(_why_no_size(probe, known, base))
     return without_scale
+
+
+def _an_accepted_size(probe: SizeProbe, first: int) -> int | None:
+    """A side of a single square image that is accepted, if one of the usual ones is."""
+    return next((size for size in dict.fromkeys((first, *_USUAL_FIXED_SIZES)) if probe(size, size, 1)), None)
 
 
 def _scale_at_multiples(probe: SizeProbe, multiple: int, base: int) -> int | None:
@@ -145,15 +179,28 @@ def _fits(probe: SizeProbe, size: int, longer: int, scale: int) -> bool:
     return all(_scale(probe, *at) == scale for at in ((size, size), (size, longer), (longer, size)))
 
 
-def _why_no_size(probe: SizeProbe, base: int) -> str:
-    fixed = next((size for size in sorted({*_USUAL_FIXED_SIZES, base}) if probe(size, size, 1)), None)
-    if fixed is None:
+def _one_image(probe: SizeProbe, size: int) -> str:
+    control_flow = (
+        "its control flow depends on pixel values, and it" if probe.reads_values(size, size, 1) else "it"
+    )
+    return (
+        f"The network takes one image at a time: {control_flow} refuses a batch of 2; "
+        f"at {size}x{size}: {probe(size, size).reason}."
+    )
+
+
+def _why_no_size(probe: SizeProbe, known: int | None, base: int) -> str:
+    if known is None:
         return f"The network accepts no size that was tried; at {base}x{base}: {probe(base, base).reason}."
-    if not probe(fixed, fixed):
-        return f"The network accepts one image at a time only; at batch 2: {probe(fixed, fixed).reason}."
-    other = probe(2 * fixed, 2 * fixed, 1)
-    why = "" if other else f"; at {2 * fixed}x{2 * fixed}: {other.reason}"
-    return f"The network accepts images of {fixed}x{fixed} but not of other sizes{why}."
+    double = 2 * known
+    if not probe(double, double, 1):
+        why = f"; at {double}x{double}: {probe(double, double, 1).reason}"
+        return f"The network accepts images of {known}x{known} but not of other sizes{why}."
+    if not probe(known, double, 1):
+        why = f"at {known}x{double}: {probe(known, double, 1).reason}"
+        return f"The network accepts square images only, and a file takes every height and width; {why}."
+    sizes = f"{known}x{known} and {double}x{double}"
+    return f"The network accepts images of {sizes}, but not every multiple of any size."
 
 
 def sizes_to_compare(requirements: SizeRequirements) -> Iterator[tuple[int, int]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,16 @@ def verify(
     return compare_session(session, reference, inputs, _with_batch(sizes), tolerance, "onnx / eager")
 
 
-def inference_session(model: bytes, folder: Path | None = None) -> onnxruntime.InferenceSession:
-    """onnxruntime's CPU session with its default optimisations, silent.
+def inference_session(
+    model: bytes, folder: Path | None = None, *, weights_in_file: bool = False
+) -> onnxruntime.InferenceSession:
+    """onnxruntime's CPU session, silent, with its default optimisations.
+
+    Args:
+        model: a serialised ONNX model.
+        folder: where its weights are if they are not part of it.
+        weights_in_file: leave them there. The one default optimisation that would hold them in memory, and twice,
+            is left out: another layout for convolutions.
 
     Raises:
         InputError: onnxruntime refuses the model; the message is its own.
@@ -77,6 +86,8 @@ def inference_session(model: bytes, folder: Path | None = None) -> onnxruntime.I
         options.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", str(folder.resolve())
         )
+    if weights_in_file:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
@@ -92,13 +103,17 @@ def compare_session(
     what: str,
 ) -> Parity:
     """``session`` against ``reference`` at (batch, height, width) each; see :func:`verify`."""
+    return compare_callables(_callable(session), reference, inputs, sizes, tolerance, what)
+
+
+def _callable(session: onnxruntime.InferenceSession) -> Callable[..., tuple[torch.Tensor, ...]]:
     names = [value.name for value in session.get_inputs()]
 
     def run(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         feeds = {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)}
         return tuple(torch.from_numpy(np.asarray(result)) for result in session.run(None, feeds))
 
-    return compare_callables(run, reference, inputs, sizes, tolerance, what)
+    return run
 
 
 def compare_callables(
@@ -113,7 +128,39 @@ def compare_callables(
 
     A size at which the reference raises or returns something that is not finite is noted, not compared.
     """
-    comparisons: list[Comparison] = []
+    return expected_at(reference, inputs, sizes, what).compare(candidate, tolerance)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a reference returns, kept so that the candidate need not be in memory at the same time.
+
+    Attributes:
+        what: of the comparisons, e.g. ``"onnx / converted"``.
+        outputs: (batch, height, width), the images, and what the reference returns for them.
+        notes: the sizes at which there is nothing to compare, and why.
+    """
+
+    what: str
+    reference: nn.Module
+    outputs: tuple[tuple[tuple[int, int, int], Sequence[torch.Tensor], Sequence[torch.Tensor]], ...]
+    notes: tuple[str, ...]
+
+    def compare(self, candidate: Any, tolerance: float) -> Parity:
+        """``candidate`` against what was expected; the reference runs again where float64 has to judge."""
+        comparisons: list[Comparison] = []
+        for size, images, outputs in self.outputs:
+            comparisons += _compare_outputs(
+                candidate, self.reference, images, outputs, tolerance, self.what, size
+            )
+        return Parity(tuple(comparisons), self.notes)
+
+
+def expected_at(
+    reference: nn.Module, inputs: NetworkInputs, sizes: Sequence[tuple[int, int, int]], what: str
+) -> Expected:
+    """Runs ``reference`` at (batch, height, width) each, on images that are the same on every call."""
+    outputs = []
     notes: list[str] = []
     for seed, size in enumerate(sizes):
         images = inputs.random(*size, seed=seed)
@@ -126,8 +173,8 @@ def compare_callables(
         if not all(bool(tensor.isfinite().all()) for tensor in expected):
             notes.append(f"{what} at {label} not compared: the reference returns values that are not finite")
             continue
-        comparisons += _compare_outputs(candidate, reference, images, expected, tolerance, what, size)
-    return Parity(tuple(comparisons), tuple(notes))
+        outputs.append((size, images, expected))
+    return Expected(what, reference, tuple(outputs), tuple(notes))
 
 
 def _compare_outputs(
@@ -212,7 +259,7 @@ def _inputs_of(session: onnxruntime.InferenceSession) -> NetworkInputs:
 
 
 def verify_conversion(
-    session: onnxruntime.InferenceSession,
+    open_session: Callable[[], onnxruntime.InferenceSession],
     converted: fx.GraphModule,
     original: nn.Module,
     captured: Captured,
@@ -222,10 +269,13 @@ def verify_conversion(
 ) -> Parity:
     """The proofs a conversion must pass before it is handed over.
 
-    The model in ``session`` against the converted network in eager PyTorch, at sizes around the windows; and the
-    converted network against the original at sizes where every statistic still covers its whole map (at all
+    The model against the converted network in eager PyTorch, at sizes around the windows; and the converted
+    network against the original at sizes where every statistic still covers its whole map (at all
     sizes where nothing was localised). Sizes the caller chose take the place of both; a file of one size is
     run at that size.
+
+    Args:
+        open_session: loads the model; called once the converted network has run and its weights may go.
     """
     requirements = captured.requirements
     window = localized.training.base_size if localized and localized.sites else _WITHOUT_WINDOWS
@@ -233,7 +283,8 @@ def verify_conversion(
     chosen = _rounded(_with_batch(options.verify_sizes) or bracketing_sizes(window), taken)
     sizes = [(1, *options.static_size)] * 2 if options.static_size else chosen
     report("running the model in onnxruntime")
-    parity = compare_session(session, converted, captured.inputs, sizes, TOLERANCE, "onnx / converted")
+    expected = expected_at(converted, captured.inputs, sizes, "onnx / converted")
+    parity = expected.compare(_callable(open_session()), TOLERANCE)
     assumed = tuple(
         f"the graph relies on {assumption}, at sizes too large to run" for assumption in captured.assumptions
     )

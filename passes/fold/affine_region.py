@@ -31,6 +31,7 @@ from torch.export import ExportedProgram
 from passes.arguments import END, ordered_arguments
 from passes.fold.affine_form import Form, NotAffineError, identity
 from passes.fold.affine_transfer import RULES, SPLITS, Transfer, activations, transfer
+from passes.fold.batch_norm import has_frozen_statistics
 from passes.fold.channel_constants import ChannelConstants
 from passes.fold.emitted_convolution import EmittedConvolution, emitted_convolution
 from passes.fold.parameter_name import parameter_name
@@ -69,6 +70,8 @@ class _Work:
         self.constants = ExactConstants(program)
         self.channel_constants = ChannelConstants(self.constants)
         self.position = {node: i for i, node in enumerate(program.graph.nodes)}
+        # A batch norm that no region takes in is folded into what stands before it afterwards.
+        self.is_last_fold = not any(has_frozen_statistics(node) for node in program.graph.nodes)
         self.dead: set[fx.Node] = set()
         self.rewrites: list[Rewrite] = []
         self.skipped: list[Skipped] = []
@@ -316,10 +319,11 @@ def _emit(region: _Region, work: _Work) -> fx.Node:
     for tensor in (kernel.weight, kernel.bias):
         if tensor is not None and not bool(tensor.to(dtype).isfinite().all()):
             raise NotAffineError(f"the composed weights do not fit into {dtype}")
-    weight = work.constants.add(parameter_name(last, "weight"), kernel.weight, dtype)
+    final = work.is_last_fold
+    weight = work.constants.add(parameter_name(last, "weight"), kernel.weight, dtype, is_final=final)
     bias = None
     if kernel.bias is not None:
-        bias = work.constants.add(parameter_name(last, "bias"), kernel.bias, dtype)
+        bias = work.constants.add(parameter_name(last, "bias"), kernel.bias, dtype, is_final=final)
     with work.program.graph.inserting_before(last):
         source = _bordered(region, work.program.graph)
         padding = [ends[0] for ends in kernel.pad] if kernel.pads_itself else [0, 0]

@@ -58,12 +58,17 @@ def batch_norm(program: ExportedProgram) -> PassResult:
             skipped.append(
                 Skipped(_KIND, where(node), "it keeps no running statistics, so it reads the whole image")
             )
-        if node.target is _FROZEN:
+        if has_frozen_statistics(node):
             outcome = _fold(node, program, constants)
             (rewrites if isinstance(outcome, Rewrite) else skipped).append(outcome)  # type: ignore[arg-type]
     if rewrites:
         refresh(program)
     return PassResult(tuple(rewrites), tuple(skipped))
+
+
+def has_frozen_statistics(node: fx.Node) -> bool:
+    """Whether ``node`` is a batch norm on running statistics."""
+    return node.target is _FROZEN
 
 
 def scale_and_shift(node: fx.Node, constants: ExactConstants) -> tuple[torch.Tensor, torch.Tensor] | None:

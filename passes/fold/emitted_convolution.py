@@ -104,8 +104,8 @@ class _FittedAxis:
 
 def _fitted(axis: Axis, kernel: torch.Tensor, dimension: int) -> _FittedAxis:
     """Which taps of one kernel axis to keep, and the padding that puts them where they were."""
-    others = [other for other in range(4) if other != dimension]
-    taps = kernel.ne(0).sum(dim=others).nonzero().flatten().tolist()
+    planes = kernel.unbind(dimension)
+    taps = [tap for tap, plane in enumerate(planes) if bool(plane.any())]
     if not taps:
         return _fitted_constant(axis)
     start, reach = taps[0], taps[-1] - taps[0] + 1
@@ -124,6 +124,8 @@ def _finest_groups(kernel: torch.Tensor, groups: int) -> tuple[torch.Tensor, int
     """``kernel`` [O, C / groups, ..] split into as many groups as its zeros allow."""
     outputs, inputs = kernel.shape[0] // groups, kernel.shape[1]
     connected = kernel.ne(0).flatten(2).any(dim=2).reshape(groups, outputs, inputs)
+    if bool(connected.all()):
+        return kernel, groups
     for parts in range(math.gcd(outputs, inputs), 1, -1):
         if outputs % parts or inputs % parts:
             continue

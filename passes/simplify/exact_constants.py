@@ -56,14 +56,18 @@ class ExactConstants:
             self._exact[step] = _trusted(_evaluated(step, self.exact, run_in_float64), self.native(step))
         return self._exact[node]
 
-    def add(self, name: str, value: torch.Tensor, dtype: torch.dtype) -> fx.Node:
-        """Adds ``value`` (float64) as a parameter of ``dtype``; equal tensors (tied layers) share one."""
-        stored = value.to(dtype).clone(memory_format=torch.contiguous_format).reshape(value.shape)
+    def add(self, name: str, value: torch.Tensor, dtype: torch.dtype, *, is_final: bool = False) -> fx.Node:
+        """Adds ``value`` (float64) as a parameter of ``dtype``; equal tensors (tied layers) share one.
+
+        A final one is not composed again, and does not keep ``value``, which takes twice its own memory.
+        """
+        stored = value.to(dtype, copy=True, memory_format=torch.contiguous_format).reshape(value.shape)
         key = (dtype, tuple(stored.shape), _digest(stored))
         if key in self._added:
             return self._added[key]
         node = add_parameter(self._program, name, stored)
-        node.meta[_EXACT] = value
+        if not is_final:
+            node.meta[_EXACT] = value
         self._added[key] = node
         self._tensors[node.name] = stored
         self.nodes.add(node)

@@ -338,6 +338,22 @@ def test_a_network_of_batch_one_is_refused_and_the_reason_named() -> None:
         capture(OneImageAtATime(), input_channels=3)
 
 
+class LoopsOverTheBatch(nn.Module):
+    """Writes the position of each category of each image, one image after the other (ATD)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        order = x[:, 0].flatten(1).argsort(dim=1, stable=True)
+        back = torch.zeros_like(order)
+        for image in range(order.shape[0]):
+            back[image, order[image]] = torch.arange(order.shape[1])
+        return x * back.view(x.shape[0], 1, *x.shape[2:])
+
+
+def test_a_loop_over_the_batch_is_refused_and_the_axis_named() -> None:
+    with pytest.raises(CaptureError, match="turns the number of images in a batch into a fixed number"):
+        capture(LoopsOverTheBatch(), input_channels=3)
+
+
 class DrawsNoise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x + torch.randn_like(x)

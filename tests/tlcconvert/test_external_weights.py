@@ -85,3 +85,20 @@ def test_the_folder_goes_with_the_conversion(monkeypatch: pytest.MonkeyPatch) ->
     assert folder.is_dir()
     del conversion
     assert not folder.exists()
+
+
+def test_the_folded_weights_are_in_the_folder_and_the_module_outlives_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    wide = nn.Conv2d(3, 128, 1), nn.ReLU(), nn.Conv2d(128, 256, 1), nn.BatchNorm2d(256)
+    folding = nn.Sequential(*wide, nn.ReLU(), nn.Conv2d(256, 3, 1)).eval()
+    monkeypatch.setattr(external_weights, "_LIMIT", 1000)
+    conversion = tlcconvert.convert(folding, localize_statistics=False)
+    assert conversion.weights is not None
+    moved = list(conversion.weights.folder.glob("program*.data"))
+    assert [path.stat().st_size for path in moved] == [128 * 256 * 4]
+    module, image = conversion.module, torch.rand(1, 3, 9, 14)
+    del conversion
+    assert not moved[0].exists()
+    assert torch.allclose(module(image), folding(image), atol=1e-6)

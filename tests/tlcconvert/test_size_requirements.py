@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tlcconvert.errors import CaptureError
 from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.shape_run import ShapeRun
 from tlcconvert.size_requirements import (
     SizeProbe,
     SizeRequirements,
@@ -91,6 +92,84 @@ def test_a_network_without_an_image_output_has_no_scale() -> None:
 def test_a_network_that_accepts_nothing_is_refused_with_its_reason() -> None:
     with pytest.raises(CaptureError, match="wrong size"):
         _probed(Demanding(1, 10_000))
+
+
+class Positioned(nn.Module):
+    """Adds a map of 512x512, as a network for aligned faces does, and notes at which sizes it was run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.position = nn.Parameter(torch.zeros(1, 1, 512, 512))
+        self.run_at: set[tuple[int, int]] = set()
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        self.run_at.add((height, width))
+        return x + self.position
+
+
+def test_large_sizes_that_shapes_rule_out_are_not_run() -> None:
+    network, inputs = Positioned(), NetworkInputs(3)
+    with pytest.raises(CaptureError, match="512x512 but not of other sizes; at 1024x1024: RuntimeError"):
+        probe_size_requirements(SizeProbe(network, inputs, ShapeRun(network, inputs)))
+    assert {size for size in network.run_at if min(size) > 256} == {(512, 512)}
+    with pytest.raises(CaptureError, match="512x512 but not of other sizes; at 1024x1024: RuntimeError"):
+        probe_size_requirements(SizeProbe(network, inputs))
+    assert (1024, 1024) in network.run_at
+
+
+class ReadsValues(nn.Module):
+    """A shape run fails at every size: it says nothing about sizes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1] < 300:
+            raise ValueError("too small")
+        return x * float(x.mean())
+
+
+def test_shapes_are_not_believed_about_a_network_that_reads_values() -> None:
+    network, inputs = ReadsValues(), NetworkInputs(3)
+    probe = SizeProbe(network, inputs, ShapeRun(network, inputs))
+    assert probe_size_requirements(probe, minimum_hint=300) == SizeRequirements(1, 300, 1)
+
+
+class Square(nn.Module):
+    """Takes the side of the image for the root of its number of pixels (Uformer)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        side = int(x[0, 0].numel() ** 0.5)
+        return x.flatten(2).view(*x.shape[:2], side, side)
+
+
+def test_a_network_of_square_images_is_refused_by_that_name() -> None:
+    with pytest.raises(CaptureError, match=r"square images only.*at 48x96: RuntimeError"):
+        _probed(Square())
+
+
+class ChoosesAnExpert(nn.Module):
+    """Multiplies by the number the mean of the only image selects (SeemoRe)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        (mean,) = x.mean((1, 2, 3))
+        return x * (2, 3)[int(mean > 0.5)]
+
+
+class OneStyle(nn.Module):
+    """Concatenates a style of its own, of which there is one (MAT)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.cat([x.mean((2, 3)), torch.ones(1, 3)], dim=1)[:, :3, None, None]
+
+
+def test_a_network_of_one_image_is_refused_and_its_control_flow_named_if_pixels_decide_it() -> None:
+    inputs = NetworkInputs(3)
+    for network, reason in (
+        (ChoosesAnExpert(), "its control flow depends on pixel values"),
+        (OneStyle(), "it"),
+    ):
+        probe = SizeProbe(network, inputs, ShapeRun(network, inputs))
+        with pytest.raises(CaptureError, match=f"one image at a time: {reason}.* refuses a batch of 2"):
+            probe_size_requirements(probe)
 
 
 @pytest.mark.parametrize(("multiple", "minimum"), [(1, 1), (1, 9), (8, 8), (16, 32), (7, 7)])

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 import tlcconvert
 from tlcconvert import InputError, ParityError
+from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.verify import TOLERANCE, compare_callables, expected_at, inference_session
 
 
 def doubling_model(path: Path, factor: float = 2.0) -> Path:
@@ -88,6 +90,45 @@ def test_nothing_compared_is_a_failure(tmp_path: Path) -> None:
     parity = tlcconvert.verify(doubling_model(tmp_path / "m.onnx"), NotANumber(), sizes=[(5, 7)])
     with pytest.raises(ParityError, match="Nothing was compared"):
         parity.raise_for_mismatch()
+
+
+def test_a_reference_that_has_gone_is_compared_with_like_one_that_runs_beside_the_candidate() -> None:
+    runs: list[Tensor] = []
+
+    class Noting(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            runs.append(x)
+            return 2 * x
+
+    def candidate(x: Tensor) -> Tensor:
+        return 2.001 * x
+
+    sizes = [(1, 5, 7), (2, 5, 7), (1, 5, 7)]
+    expected = expected_at(Noting(), NetworkInputs(3), sizes, "a / b")
+    assert len(runs) == 3
+    # The same size once more is another image.
+    assert not torch.equal(runs[0], runs[2])
+    beside = compare_callables(candidate, Doubling(), NetworkInputs(3), sizes, TOLERANCE, "a / b")
+    assert expected.compare(candidate, TOLERANCE) == beside
+    assert not beside.passed
+
+
+def test_a_session_leaves_weights_in_their_file_and_computes_the_same(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    convolution = nn.Conv2d(3, 512, 3, padding=1).eval()
+    path = tmp_path / "m.onnx"
+    torch.onnx.export(
+        convolution, (torch.rand(1, 3, 8, 8),), path, dynamo=True, external_data=False, verbose=False
+    )
+    model = onnx.load(path)
+    onnx.save(model, path, save_as_external_data=True, location="m.data", size_threshold=1000)
+    image = torch.rand(1, 3, 8, 8)
+    session = inference_session(path.read_bytes(), tmp_path, weights_in_file=True)
+    (result,) = session.run(None, {session.get_inputs()[0].name: image.numpy()})
+    torch.testing.assert_close(torch.from_numpy(result), convolution(image).detach())
+    usual = inference_session(path.read_bytes(), tmp_path)
+    levels = [each.get_session_options().graph_optimization_level for each in (session, usual)]
+    assert levels[0] != levels[1]
 
 
 class LosesDigits(nn.Module):

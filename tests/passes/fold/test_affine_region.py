@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from passes.fold.affine_region import affine_regions
 from passes.program import state
 from tests.passes.fold.blocks import PaddedWithBias, randomise
-from tests.passes.fold.programs import Folded, folded, largest_error, operations
+from tests.passes.fold.programs import Folded, capture, convolutions, folded, largest_error, operations
 
 Forward = Callable[[nn.ModuleDict, torch.Tensor], torch.Tensor]
 
@@ -225,3 +226,27 @@ def test_composed_weight_that_overflows_half_precision_is_refused() -> None:
     work = folded(module.eval(), dtype=torch.float16)
     assert len(work.convolutions()) == 2
     assert "do not fit into torch.float16" in work.reasons()
+
+
+class NormedPixels(nn.Module):
+    """A region of two convolutions, and a batch norm over pixels in a row, which no region takes in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.region = nn.Sequential(nn.Conv2d(4, 8, 1), nn.Conv2d(8, 4, 1))
+        self.norm = nn.BatchNorm1d(4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.region(x).flatten(2))
+
+
+@pytest.mark.parametrize(
+    ("network", "is_composed_again"), [(lambda: NormedPixels().region, False), (NormedPixels, True)]
+)
+def test_the_float64_of_a_folded_weight_is_kept_only_while_it_may_be_composed_again(
+    network: Callable[[], nn.Module], is_composed_again: bool
+) -> None:
+    program = capture(network().eval())
+    affine_regions(program)
+    (convolution,) = convolutions(program)
+    assert ("exact" in convolution.args[1].meta) == is_composed_again
