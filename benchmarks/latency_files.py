@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from tlcconvert import Target, convert
 from tlcconvert.target import SPEED_PASSES
 
 GLOBAL, PREFIX_SUM, EXACT, FAST = "global", "prefix sum", "exact", "fast"
+_PATIENCE = 180
+"""Seconds a simplifier may take; one of them takes more than ten minutes for a network with prefix sums."""
 
 
 def peer_files(subject: Subject, kind: str, folder: Path) -> dict[str, Path]:
@@ -28,8 +31,10 @@ def peer_files(subject: Subject, kind: str, folder: Path) -> dict[str, Path]:
     files = {}
     for name, simplify in SIMPLIFIERS.items():
         file = folder / subject.name / f"{kind}, {name}.onnx"
+        stock = _stock(subject, kind, folder)
         try:
-            _kept(file, lambda simplify=simplify: simplify(copy.deepcopy(_stock(subject, kind, folder))))  # type: ignore[misc]
+            with at_most(_PATIENCE):
+                _kept(file, lambda simplify=simplify, stock=stock: simplify(copy.deepcopy(stock)))  # type: ignore[misc]
         except Exception as error:
             print(f"{subject.name}, {kind}: {name} fails: {error}", file=sys.stderr)
             continue
@@ -74,6 +79,22 @@ def _stock(subject: Subject, kind: str, folder: Path) -> onnx.ModelProto:
 
 def _converted(subject: Subject, fast: bool) -> onnx.ModelProto:
     return convert(subject.network(), subject.train_size, input_channels=subject.channels, fast=fast).model
+
+
+@contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    """Raises TimeoutError in its body after ``seconds`` on the clock; for the main thread."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"not done within {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager

@@ -104,10 +104,10 @@ def mprnet() -> nn.Module:
     return MPRNet(n_feat=24, scale_unetfeats=12, scale_orsnetfeats=8, num_cab=1)
 
 
-def restormer() -> nn.Module:
+def restormer(channels: int) -> nn.Module:
     from spandrel_extra_arches.architectures.Restormer import Restormer
 
-    return Restormer(dim=48, num_blocks=[1, 1, 1, 1], num_refinement_blocks=1)
+    return Restormer(dim=channels, num_blocks=[1, 1, 1, 1], num_refinement_blocks=1)
 
 
 def attention_subject(core: bool, train_size: tuple[int, int], size: tuple[int, int]) -> Subject:
@@ -116,7 +116,10 @@ def attention_subject(core: bool, train_size: tuple[int, int], size: tuple[int, 
     name = f"{'attention core' if core else 'Restormer'} {size[0]}x{size[1]}, overlap {overlap:.1f}"
     if core:
         return Subject(name, AttentionCore, train_size, size, "48 channels", channels=144, has_means=False)
-    return Subject(name, restormer, train_size, size, "1 block per level", has_means=False)
+    # With 48 channels at 720x1280, two files do not fit into 24 GB of memory together.
+    channels = 48 if size[0] < 720 else 24
+    note = f"{channels} channels, 1 block per level"
+    return Subject(name, lambda: restormer(channels), train_size, size, note, has_means=False)
 
 
 def window_area(train_size: tuple[int, int], size: tuple[int, int]) -> int:
@@ -137,7 +140,7 @@ ATTENTIONS = tuple(
 )
 SUBJECTS = (
     Subject("NAFNet-32", lambda: nafnet(32, 28), 256, (512, 768)),
-    Subject("HINet", lambda: HINet(channels=16), 256, (512, 768), "16 channels of 64", output_index=-1),
+    Subject("HINet", HINet, 128, (256, 384), output_index=-1),
     Subject("RCAN x2", rcan, 48, (360, 640), "2 groups of 3 blocks, of 10 of 20"),
     Subject("MPRNet", mprnet, 256, (360, 640), "24, 12 and 8 channels, 1 block of 8", output_index=0),
     Subject("SE block", lambda: SqueezeBlock(32), 256, (720, 1280), "32 channels", channels=32),
@@ -146,9 +149,17 @@ SUBJECTS = (
 ABLATED = (
     (
         Subject("small NAFNet-32", lambda: nafnet(32, 1), 256, (512, 768), "1 block per level"),
-        ("channel_mean", "split_convolution", "keep_map_sizes"),
+        (
+            "channel_mean",
+            "square",
+            "pixel_division",
+            "split_convolution",
+            "pixel_shuffle",
+            "keep_map_sizes",
+        ),
     ),
     (ATTENTIONS[4], ("whole_channel_blocks", "split_convolution")),
+    (SUBJECTS[2], ("squeeze_first", "pixel_shuffle")),
     (SUBJECTS[4], ("squeeze_first",)),
 )
 """Networks, and the passes left out of them one at a time."""

@@ -3,7 +3,7 @@
     Given    x ** 2
     Result   x * x
 
-onnxruntime computes a product in the memory of what it no longer needs, and a power in memory of its own. A network with a
+onnxruntime computes a product in memory it no longer needs otherwise, a power in memory of its own. A network with a
 norm over channels in every block has as many squares of whole maps.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from benchmarks.latency_document import document
-from benchmarks.latency_files import EXACT, FAST, GLOBAL, PREFIX_SUM
+from benchmarks.latency_files import EXACT, FAST, GLOBAL, PREFIX_SUM, at_most
 from benchmarks.latency_measurement import EAGER_GLOBAL, EAGER_LOCAL, Row
 from benchmarks.latency_memory import FreshProcess, fresh_process
 from benchmarks.latency_plot import plot
@@ -66,6 +67,11 @@ def test_the_plot_has_a_bar_per_file(rows: list[Row]) -> None:
     assert texts.count("0.70") == texts.count("0.50") == 2
     assert texts.count("4.00") == 1
     assert "Attention & co" in texts
+
+
+def test_a_simplifier_that_does_not_end_is_stopped() -> None:
+    with pytest.raises(TimeoutError, match="not done within 1 s"), at_most(1):
+        time.sleep(60)
 
 
 def test_memory_is_of_the_fresh_process(tmp_path: Path) -> None:
