@@ -48,6 +48,12 @@ def our_file(subject: Subject, kind: str, folder: Path) -> Path:
     return _kept(file, lambda: _converted(subject, kind == FAST))
 
 
+def file_for(subject: Subject, target: Target, folder: Path) -> Path:
+    """The exact file for another runtime."""
+    file = folder / subject.name / f"for {target.value}.onnx"
+    return _kept(file, lambda: _converted(subject, False, target))
+
+
 def file_without(subject: Subject, speed_pass: str, folder: Path) -> Path:
     """The exact file, made without one pass that makes it faster."""
     file = folder / subject.name / f"without {speed_pass}.onnx"
@@ -77,8 +83,11 @@ def _stock(subject: Subject, kind: str, folder: Path) -> onnx.ModelProto:
     return onnx.load(_kept(folder / subject.name / f"{kind}, torch.onnx.export.onnx", make))
 
 
-def _converted(subject: Subject, fast: bool) -> onnx.ModelProto:
-    return convert(subject.network(), subject.train_size, input_channels=subject.channels, fast=fast).model
+def _converted(subject: Subject, fast: bool, target: Target = Target.ONNXRUNTIME) -> onnx.ModelProto:
+    channels = subject.channels
+    return convert(
+        subject.network(), subject.train_size, input_channels=channels, fast=fast, target=target
+    ).model
 
 
 @contextmanager
