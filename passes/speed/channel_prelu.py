@@ -1,0 +1,49 @@
+"""A PReLU with a slope per channel as a sum of products.
+
+    Given    prelu(x [N, C, H, W], a [C])
+    Result   relu(x) * (1 - a) + x * a
+
+    x > 0:  x * (1 - a) + x * a = x          x <= 0:  x * a
+
+onnxruntime leaves its blocked layout for a PReLU. It keeps to it for products with one number per channel, which it
+computes as convolutions.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import fx
+from torch.export import ExportedProgram
+
+from passes.program import add_parameter, refresh, state, where
+from passes.result import PassResult, Rewrite
+from passes.sizes import shape_expressions
+
+aten = torch.ops.aten
+
+
+def channel_prelu(program: ExportedProgram) -> PassResult:
+    """Rewrites every PReLU of maps whose slopes are weights, in place."""
+    tensors = state(program)
+    rewrites = []
+    for node in list(program.graph.nodes):
+        if node.target not in (aten.prelu.default, aten._prelu_kernel.default):
+            continue
+        x, slopes = node.args
+        if len(shape_expressions(x)) != 4 or slopes.name not in tensors:
+            continue
+        node.replace_all_uses_with(_sum_of_products(program, node, tensors[slopes.name]))
+        rewrites.append(Rewrite("PReLU", where(node), "slope per channel", "sum of products"))
+    if rewrites:
+        refresh(program)
+    return PassResult(tuple(rewrites))
+
+
+def _sum_of_products(program: ExportedProgram, node: fx.Node, slopes: torch.Tensor) -> fx.Node:
+    x, source = node.args
+    below = add_parameter(program, f"{source.name}_below", slopes.reshape(1, -1, 1, 1).clone())
+    above = add_parameter(program, f"{source.name}_above", 1 - slopes.reshape(1, -1, 1, 1))
+    call = program.graph.call_function
+    with program.graph.inserting_before(node):
+        positive = call(aten.mul.Tensor, (call(aten.relu.default, (x,)), above))
+        return call(aten.add.Tensor, (positive, call(aten.mul.Tensor, (x, below))))
