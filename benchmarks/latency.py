@@ -2,6 +2,7 @@
 
     python -m benchmarks.latency [NETWORK ...]
     python -m benchmarks.latency --ablate
+    python -m benchmarks.latency --pixels
 
 Each network is measured in one go, on one thread; docs/benchmarks.json keeps what was measured, and
 docs/benchmarks.md and .svg are written from it. ONNX files are kept in build/benchmarks; remove that folder after
@@ -18,9 +19,9 @@ from rich.console import Console
 
 from benchmarks import latency_rows
 from benchmarks.latency_document import DOCUMENT, document
-from benchmarks.latency_measurement import ablation, measure
+from benchmarks.latency_measurement import ablation, measure, per_pixel
 from benchmarks.latency_plot import plot
-from benchmarks.latency_subjects import ABLATED, SUBJECTS
+from benchmarks.latency_subjects import ABLATED, PER_PIXEL, PIXELS, SUBJECTS
 
 _NAMES = {subject.name.lower(): subject for subject in SUBJECTS}
 _KEPT = DOCUMENT.with_suffix(".json")
@@ -29,20 +30,23 @@ _KEPT = DOCUMENT.with_suffix(".json")
 def main(
     networks: Annotated[list[str] | None, typer.Argument(help="Measure those only.")] = None,
     ablate: Annotated[bool, typer.Option(help="Measure what each pass gains instead.")] = False,
+    pixels: Annotated[
+        bool, typer.Option(help="Measure what a pixel costs at several sizes instead.")
+    ] = False,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds of timing.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="Threads of onnxruntime.")] = 1,
     cache: Annotated[Path, typer.Option(help="Where ONNX files are kept.")] = Path("build/benchmarks"),
 ) -> None:
     """Compare the files of tlcconvert with stock exports of the global network and of its published local form."""
     console = Console(stderr=True)
-    for name in [] if ablate else [name.lower() for name in networks or _NAMES]:
+    for name in [] if ablate or pixels else [name.lower() for name in networks or _NAMES]:
         if name not in _NAMES:
             names = ", ".join(subject.name for subject in SUBJECTS)
             raise typer.BadParameter(f"nothing is named {name!r}; there are {names}", param_hint="NETWORK")
         console.print(_NAMES[name].name)
         row = measure(_NAMES[name], cache, repeats, threads)
         if threads > 1:
-            print(document([row], {}))
+            print(document([row], {}, {}))
             continue
         kept = latency_rows.read(_KEPT)
         kept.rows[row.subject.name] = row
@@ -52,13 +56,17 @@ def main(
         kept = latency_rows.read(_KEPT)
         kept.without[subject.name] = ablation(subject, passes, cache, repeats)
         _publish(kept)
+    if pixels:
+        kept = latency_rows.read(_KEPT)
+        kept.per_pixel = per_pixel(PER_PIXEL, PIXELS, cache, repeats)
+        _publish(kept)
 
 
 def _publish(kept: latency_rows.Measurements) -> None:
     """Writes everything after each network, so that one that fails costs no other."""
     latency_rows.write(_KEPT, kept)
     if kept.rows:
-        DOCUMENT.write_text(document(kept.in_order(), kept.without))
+        DOCUMENT.write_text(document(kept.in_order(), kept.without, kept.per_pixel))
         DOCUMENT.with_suffix(".svg").write_text(plot(kept.in_order()))
 
 

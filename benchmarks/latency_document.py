@@ -10,16 +10,19 @@ from pathlib import Path
 from benchmarks.folding_document import DISTRIBUTIONS, processor, table
 from benchmarks.latency_files import EXACT, FAST, GLOBAL, PREFIX_SUM
 from benchmarks.latency_measurement import EAGER_GLOBAL, EAGER_LOCAL, Row
+from benchmarks.latency_subjects import PER_PIXEL
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
-def document(rows: Sequence[Row], without: Mapping[str, Mapping[str, float]]) -> str:
+def document(
+    rows: Sequence[Row], without: Mapping[str, Mapping[str, float]], per_pixel: Mapping[str, float]
+) -> str:
     return f"""\
 # Latency and memory
 
-Written by `python -m benchmarks.latency` and `python -m benchmarks.latency --ablate`. Every file takes any
-batch, height and width.
+Written by `python -m benchmarks.latency`, the same with `--ablate`, and with `--pixels`. Every file takes any batch,
+height and width.
 
 - *global*: the network as it is, `torch.onnx.export(dynamo=True)`, the fastest of raw, onnxsim, onnxslim and
   onnxscript's optimizer and rewriter.
@@ -90,6 +93,12 @@ Peak resident memory of a fresh process that loads a file and runs it, and the t
 Time of the file made without one pass over that of the whole one, one thread.
 
 {table(("", "without", "time"), ablations(without))}
+
+## Cost per pixel
+
+The exact file of {PER_PIXEL.name} ({PER_PIXEL.note}), trained at {PER_PIXEL.train_size}, one thread.
+
+{table(("image", "ns per pixel"), [[label, f"{cost:.0f}"] for label, cost in per_pixel.items()])}
 
 {machine(rows)}
 """

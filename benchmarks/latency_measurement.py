@@ -102,6 +102,22 @@ def ablation(subject: Subject, passes: Sequence[str], folder: Path, repeats: int
     return {name: median_ratio(seconds[name], seconds[EXACT]) for name in files}
 
 
+def per_pixel(
+    subject: Subject, sizes: Sequence[tuple[int, int]], folder: Path, repeats: int
+) -> dict[str, float]:
+    """Median nanoseconds per pixel of the exact file at each height and width."""
+    file = our_file(subject, EXACT, folder)
+    runs = {
+        f"{height}x{width}": _run_of(file, dataclasses.replace(subject, size=(height, width)), 1)
+        for height, width in sizes
+    }
+    seconds = _timed(runs, repeats, 1)
+    return {
+        label: statistics.median(seconds[label]) / (height * width) * 1e9
+        for label, (height, width) in zip(runs, sizes, strict=True)
+    }
+
+
 def _fastest(files: Mapping[str, Path], subject: Subject, threads: int) -> str:
     """By one run each, of an image half as high and wide."""
     height, width = subject.size

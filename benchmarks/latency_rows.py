@@ -15,10 +15,17 @@ from benchmarks.latency_subjects import SUBJECTS, Subject
 
 @dataclasses.dataclass
 class Measurements:
-    """Rows by network, and for each ablated network its time without a pass over its time, by pass."""
+    """What is kept.
+
+    Attributes:
+        rows: by network.
+        without: for each ablated network its time without a pass over its time, by pass.
+        per_pixel: nanoseconds per pixel of one network, by size of the image.
+    """
 
     rows: dict[str, Row] = dataclasses.field(default_factory=dict)
     without: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    per_pixel: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def in_order(self) -> list[Row]:
         return [self.rows[subject.name] for subject in SUBJECTS if subject.name in self.rows]
@@ -31,12 +38,13 @@ def read(file: Path) -> Measurements:
     stored = json.loads(file.read_text())
     subjects = {subject.name: subject for subject in SUBJECTS}
     rows = {name: _row(subjects[name], row) for name, row in stored["rows"].items() if name in subjects}
-    return Measurements(rows, stored["without"])
+    return Measurements(rows, stored["without"], stored.get("per_pixel", {}))
 
 
 def write(file: Path, measurements: Measurements) -> None:
     rows = {row.subject.name: _plain(row) for row in measurements.in_order()}
-    file.write_text(json.dumps({"rows": rows, "without": measurements.without}, indent=1) + "\n")
+    kept = {"rows": rows, "without": measurements.without, "per_pixel": measurements.per_pixel}
+    file.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 def _row(subject: Subject, stored: Mapping[str, Any]) -> Row:

@@ -163,3 +163,7 @@ ABLATED = (
     (SUBJECTS[4], ("squeeze_first",)),
 )
 """Networks, and the passes left out of them one at a time."""
+
+PER_PIXEL = Subject("NAFNet-16", lambda: nafnet(16, 1), 256, (256, 256), "1 block per level")
+PIXELS = ((256, 256), (512, 768), (1080, 1920), (2160, 3840))
+"""The network whose cost per pixel is measured, and the heights and widths at which it is."""

@@ -15,6 +15,7 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
+from passes.arguments import bound_arguments
 from passes.program import add_parameter, refresh, state, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import shape_expressions
@@ -29,7 +30,7 @@ def channel_prelu(program: ExportedProgram) -> PassResult:
     for node in list(program.graph.nodes):
         if node.target not in (aten.prelu.default, aten._prelu_kernel.default):
             continue
-        x, slopes = node.args
+        x, slopes = bound_arguments(node).values()
         if len(shape_expressions(x)) != 4 or slopes.name not in tensors:
             continue
         node.replace_all_uses_with(_sum_of_products(program, node, tensors[slopes.name]))
@@ -40,7 +41,7 @@ def channel_prelu(program: ExportedProgram) -> PassResult:
 
 
 def _sum_of_products(program: ExportedProgram, node: fx.Node, slopes: torch.Tensor) -> fx.Node:
-    x, source = node.args
+    x, source = bound_arguments(node).values()
     below = add_parameter(program, f"{source.name}_below", slopes.reshape(1, -1, 1, 1).clone())
     above = add_parameter(program, f"{source.name}_above", 1 - slopes.reshape(1, -1, 1, 1))
     call = program.graph.call_function
