@@ -10,6 +10,7 @@ from torch.export import ExportedProgram
 from passes.result import PassResult
 from passes.speed.channel_mean import channel_mean
 from passes.speed.channel_prelu import channel_prelu
+from passes.speed.gelu import gelu
 from passes.speed.pixel_division import pixel_division
 from passes.speed.pixel_shuffle import pixel_shuffle
 from passes.speed.split_convolution import split_convolution
@@ -40,6 +41,7 @@ SPEED_PASSES: dict[Target, tuple[Callable[[ExportedProgram], PassResult], ...]] 
         whole_channel_blocks,
         squeeze_first,
         channel_prelu,
+        gelu,
         pixel_shuffle,
     ),
     Target.OPENVINO: (split_convolution, squeeze_first),
