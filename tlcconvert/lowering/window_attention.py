@@ -66,29 +66,40 @@ def window_attention(
         op.Reshape(op.MatMul(pixels, mixing), rows, allowzero=1)
         for pixels, mixing, rows in zip(v, mixings, flat, strict=True)
     ]
-    pixel_major = op.Gather(op.Concat(*outputs, axis=2), grid.places, axis=2)
-    shape = op.Concat(batch, integers(heads * c_q), height, width, axis=0)
-    return op.Reshape(op.Transpose(pixel_major, perm=[0, 1, 3, 2]), shape)
+    places = shared(maps[0], ("places", image, heads), lambda: _places_of_heads(grid, heads))
+    attended = op.Gather(op.Reshape(op.Concat(*outputs, axis=2), integers(0, -1, c_q)), places, axis=1)
+    shape = op.Concat(batch, height, width, integers(heads * c_q), axis=0)
+    return op.Transpose(op.Reshape(attended, shape), perm=[0, 3, 1, 2])
 
 
 def _cells(x: ir.Value, plane: int, c: int, heads: int, grid: Grid, image: Hashable) -> list[ir.Value]:
     """Pixels of ``heads`` planes of x by group, [N, heads, row cells, column cells, pixels, c]."""
     rows = shared(x, ("pixel-major", x, c), lambda: _pixel_major(x, c))
-    places = shared(x, ("cells", image, heads, plane), lambda: _rows_of_planes(grid, plane, heads))
+    planes = channels(x) // c
+    key = ("cells", image, heads, plane, planes)
+    places = shared(x, key, lambda: _rows_of_planes(grid, plane, heads, planes))
     return [op.Gather(rows, group, axis=1) for group in places]
 
 
 def _pixel_major(x: ir.Value, c: int) -> ir.Value:
-    """[N, planes*H*W, c] of x [N, planes*c, H, W]."""
-    planes = op.Reshape(x, integers(0, channels(x) // c, c, -1))
-    return op.Reshape(op.Transpose(planes, perm=[0, 1, 3, 2]), integers(0, -1, c))
+    """[N, H*W*planes, c] of x [N, planes*c, H, W].
+
+    Behind a convolution ONNX Runtime makes this transposition part of leaving the blocked layout, as it makes the
+    one of the output part of entering it.
+    """
+    return op.Reshape(op.Transpose(x, perm=[0, 2, 3, 1]), integers(0, -1, c))
 
 
-def _rows_of_planes(grid: Grid, plane: int, heads: int) -> list[ir.Value]:
-    """int64 [heads, row cells, column cells, pixels] of each group, rows of the pixel-major map."""
-    planes = integers(*range(plane, plane + heads))
-    starts = op.Unsqueeze(op.Mul(planes, grid.number), integers(1, 2, 3))
-    return [op.Add(starts, group.pixels) for group in grid.groups]
+def _rows_of_planes(grid: Grid, plane: int, heads: int, planes: int) -> list[ir.Value]:
+    """int64 [heads, row cells, column cells, pixels] of each group, rows of the pixel-major map of ``planes``."""
+    first = op.Unsqueeze(integers(*range(plane, plane + heads)), integers(1, 2, 3))
+    return [op.Add(op.Mul(group.pixels, integers(planes)), first) for group in grid.groups]
+
+
+def _places_of_heads(grid: Grid, heads: int) -> ir.Value:
+    """int64 [H*W*heads], where each pixel of each head stands in the groups' concatenation, pixels outermost."""
+    starts = op.Mul(integers(*range(heads)), grid.number)
+    return op.Reshape(op.Add(op.Unsqueeze(grid.places, integers(1)), starts), integers(-1))
 
 
 def _flat_shapes(grid: Grid, batch: ir.Value, heads: int, c: int) -> list[ir.Value]:

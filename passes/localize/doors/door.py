@@ -128,8 +128,9 @@ class Doorway:
 def as_map(emit: Emitter, source: fx.Node, layout: PixelLayout) -> fx.Node:
     """``source`` as ``[s0, other axes flattened in their order, H, W]``."""
     shape = shape_expressions(source)
-    if layout.is_flat and _was_a_map(source, layout):
-        return source.all_input_nodes[0]
+    before = _map_before(source, layout)
+    if before is not None:
+        return before
     if len(shape) == 4 and (layout.height_axis, layout.width_axis) == (2, 3):
         return source
     height, width = emit.extent(layout.height), emit.extent(layout.width)
@@ -140,15 +141,19 @@ def as_map(emit: Emitter, source: fx.Node, layout: PixelLayout) -> fx.Node:
     return emit.reshape(source, [batch, -1, height, width])
 
 
-def _was_a_map(source: fx.Node, layout: PixelLayout) -> bool:
-    """Whether ``source`` is just ``[N, C, H, W]`` with its map flattened."""
-    if source.target not in (aten.view.default, aten.reshape.default, aten.flatten.using_ints):
-        return False
-    before = source.args[0]
-    if not isinstance(before, fx.Node) or layout.height.node is not before:
-        return False
-    own, shape = shape_expressions(before), shape_expressions(source)
-    return len(own) == 4 and own[:1] == shape[:1] and (layout.height.index, layout.width.index) == (2, 3)
+def _map_before(source: fx.Node, layout: PixelLayout) -> fx.Node | None:
+    """The map ``[s0, C, H, W]`` that ``source``, which has its pixels last, is a mere reshape of."""
+    shape = shape_expressions(source)
+    if layout.axes != tuple(range(len(shape)))[-len(layout.axes) :]:
+        return None
+    extents = tuple(shape_expressions(axis.node)[axis.index] for axis in (layout.height, layout.width))
+    node = source
+    while node.target in (aten.view.default, aten.reshape.default, aten.flatten.using_ints):
+        node = node.all_input_nodes[0]
+        own = shape_expressions(node)
+        if len(own) == 4 and own[0] == shape[0] and own[2:] == extents:
+            return node
+    return None
 
 
 def reduction(
