@@ -90,17 +90,23 @@ def _converted(subject: Subject, fast: bool, target: Target = Target.ONNXRUNTIME
     ).model
 
 
+class _OutOfTime(BaseException):
+    """Not an Exception: simplifiers catch those and go on."""
+
+
 @contextmanager
 def at_most(seconds: int) -> Iterator[None]:
     """Raises TimeoutError in its body after ``seconds`` on the clock; for the main thread."""
 
     def stop(*_: object) -> None:
-        raise TimeoutError(f"not done within {seconds} s")
+        raise _OutOfTime
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(seconds)
     try:
         yield
+    except _OutOfTime:
+        raise TimeoutError(f"not done within {seconds} s") from None
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
