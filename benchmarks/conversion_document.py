@@ -35,7 +35,8 @@ in others, whether or not there is one.
 
 ## Memory
 
-A NAFNet of {memory.weights / 4e6:,.0f} million parameters, converted, verified and written in a process of its own:
+A NAFNet of {memory.weights / 4e6:,.0f} million parameters, converted, verified and written in a process of its own.
+The file was then opened in onnxruntime once more, from where it was written, and computed the same.
 
 | | MB | over the weights |
 | --- | ---: | ---: |

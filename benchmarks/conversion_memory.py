@@ -17,6 +17,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.verify import TOLERANCE, compare_session, inference_session
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -54,8 +57,19 @@ def main() -> None:
     before = _peak()
     conversion = tlcconvert.convert(large, 32)
     with tempfile.TemporaryDirectory() as folder:
-        conversion.save(Path(folder) / "model.onnx")
-    print(weights, before, _peak())
+        path = Path(folder) / "model.onnx"
+        conversion.save(path)
+        print(weights, before, _peak())
+        _check(path, conversion.module)
+
+
+def _check(path: Path, converted: nn.Module) -> None:
+    """Raises unless onnxruntime opens the file as a user of it would, and computes the same."""
+    session = inference_session(path.read_bytes(), path.parent)
+    inputs = NetworkInputs(3)
+    compare_session(
+        session, converted, inputs, [(1, 40, 56)], TOLERANCE, "file / converted"
+    ).raise_for_mismatch()
 
 
 def _peak() -> int:

@@ -8,8 +8,9 @@ any number of times.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import onnx
@@ -17,6 +18,7 @@ import onnx_ir as ir
 from torch import Tensor
 from torch.export import ExportedProgram
 
+from tlcconvert.errors import InputError
 from tlcconvert.mapped_weights import MappedWeights
 
 _LIMIT = 2**31 - 2**26
@@ -28,7 +30,8 @@ class ExternalWeights:
     """A temporary folder with the weights of one model; it goes when the last reference to it does."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="tlcconvert-")
+        # Not every system removes a file that is still mapped.
+        self._folder = tempfile.TemporaryDirectory(prefix="tlcconvert-", ignore_cleanup_errors=True)
         self._computed = MappedWeights(self.folder)
 
     @property
@@ -40,8 +43,13 @@ class ExternalWeights:
         return self.folder / _DATA
 
     def take(self, program: ExportedProgram, original: Iterable[Tensor]) -> None:
-        """Moves the weights of ``program`` out of memory; those it shares with ``original`` stay where they are."""
-        self._computed.move(program, original)
+        """Moves the weights of ``program`` out of memory; those it shares with ``original`` stay where they are.
+
+        Raises:
+            InputError: the folder has no room for them.
+        """
+        with _room_in(self.folder):
+            self._computed.move(program, original)
         self._computed.release()
 
     def release(self) -> None:
@@ -49,14 +57,30 @@ class ExternalWeights:
         self._computed.release()
 
     def store(self, model: ir.Model) -> onnx.ModelProto:
-        """``model`` with its weights written to the folder and referred to."""
-        ir.save(model, self.folder / _MODEL, external_data=_DATA)
+        """``model`` with its weights written to the folder and referred to.
+
+        Raises:
+            InputError: the folder has no room for them.
+        """
+        with _room_in(self.folder):
+            ir.save(model, self.folder / _MODEL, external_data=_DATA)
         return onnx.load(self.folder / _MODEL, load_external_data=False)
 
     def check(self, model: onnx.ModelProto) -> None:
         """onnx's full check of a model that refers to the folder; raises what onnx raises."""
         onnx.save_model(model, self.folder / _MODEL)
         onnx.checker.check_model(str(self.folder / _MODEL), full_check=True)
+
+
+@contextlib.contextmanager
+def _room_in(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"Cannot keep the weights in {folder}: {error.strerror}. Set TMPDIR to a directory with room for "
+            "three times the weights."
+        ) from error
 
 
 def external_weights(program: ExportedProgram) -> ExternalWeights | None:

@@ -159,6 +159,35 @@ def _reshape(node: fx.Node, graph: fx.Graph) -> bool:
     return True
 
 
+def _flatten(node: fx.Node, graph: fx.Graph) -> bool:
+    """flatten(x, first, last) -> view(x, [..., -1, ...]), after a copy where the elements are not in that order"""
+    source, first, last = ordered_arguments(node)
+    rank = source.meta["val"].dim()
+    if rank == 0:
+        return False
+    with graph.inserting_before(node):
+        if not _shares_memory(node, source):
+            source = _contiguous_copy(source, graph)
+        before = [_size(source, axis, graph) for axis in range(first % rank)]
+        after = [_size(source, axis, graph) for axis in range(last % rank + 1, rank)]
+        _take_place(node, graph.call_function(_ATEN.view.default, (source, [*before, -1, *after])))
+    return True
+
+
+def _to_dtype(node: fx.Node, graph: fx.Graph) -> bool:
+    """to(x, dtype) -> x where it has that type, or a copy of that type"""
+    source, dtype, _, is_copy, memory_format = ordered_arguments(node)
+    if memory_format not in (None, torch.preserve_format):
+        return False
+    if source.meta["val"].dtype == dtype and not is_copy:
+        node.replace_all_uses_with(source)
+        graph.erase_node(node)
+        return True
+    with graph.inserting_before(node):
+        _take_place(node, graph.call_function(_ATEN._to_copy.default, (source,), {"dtype": dtype}))
+    return True
+
+
 def _contiguous(node: fx.Node, graph: fx.Graph) -> bool:
     """contiguous(x) -> x, or a copy of it"""
     source, *_ = ordered_arguments(node)
@@ -233,6 +262,8 @@ _Rule = Callable[[fx.Node, fx.Graph], bool]
 _ALIASING: dict[Any, _Rule] = {
     _ATEN.chunk.default: _chunk,
     _ATEN.reshape.default: _reshape,
+    _ATEN.flatten.using_ints: _flatten,
+    _ATEN.to.dtype: _to_dtype,
     _ATEN.contiguous.default: _contiguous,
     _ATEN.expand_as.default: _expand_as,
     _ATEN.dropout.default: _dropout,

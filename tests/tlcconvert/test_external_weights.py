@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,18 @@ def test_the_folded_weights_are_in_the_folder_and_the_module_outlives_it(
     del conversion
     assert not moved[0].exists()
     assert torch.allclose(module(image), folding(image), atol=1e-6)
+
+
+@pytest.mark.parametrize("step", ["tlcconvert.mapped_weights.MappedWeights.move", "onnx_ir.save"])
+def test_a_temporary_folder_without_room_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def no_space(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(external_weights, "_LIMIT", 1000)
+    monkeypatch.setattr(step, no_space)
+    with pytest.raises(
+        InputError, match=r"Cannot keep the weights in .*: No space left on device. Set TMPDIR"
+    ):
+        tlcconvert.convert(network(), localize_statistics=False)

@@ -60,7 +60,27 @@ def normalised(own: Computes, y: Tensor) -> Tensor:
     return F.dropout(F.relu(own.norm(y), inplace=True), training=own.training)
 
 
-FUNCTIONAL = [relu_read_before_and_after, added_to, chunked, reshaped, expanded, normalised]
+def flattened(own: Computes, y: Tensor) -> Tensor:
+    rows = y.flatten(2).transpose(1, 2) + 1
+    return torch.cat([rows, y.permute(0, 2, 3, 1).flatten(1, 2), y.flatten(-1).flatten(2)[:, :1, :4]], 1)
+
+
+def cast(own: Computes, y: Tensor) -> Tensor:
+    same = y.to(torch.float32)
+    copied = y.to(torch.float32, copy=True)
+    return (y.to(torch.float64) * 2).to(torch.float32) + same * (copied > 0).to(y.dtype)
+
+
+FUNCTIONAL = [
+    relu_read_before_and_after,
+    added_to,
+    chunked,
+    reshaped,
+    flattened,
+    cast,
+    expanded,
+    normalised,
+]
 
 
 @pytest.mark.parametrize("function", FUNCTIONAL)
@@ -93,7 +113,13 @@ def viewed_before(own: Computes, y: Tensor) -> Tensor:
     return rows
 
 
-@pytest.mark.parametrize("function", [written_through_a_view, viewed_before])
+def cast_to_its_own_type_before(own: Computes, y: Tensor) -> Tensor:
+    same = y.to(torch.float32)
+    y.add_(1)
+    return same
+
+
+@pytest.mark.parametrize("function", [written_through_a_view, viewed_before, cast_to_its_own_type_before])
 def test_a_write_that_another_value_sees_is_left_to_a_second_trace(
     function: Callable[[Computes, Tensor], Tensor],
 ) -> None:
