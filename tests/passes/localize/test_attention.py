@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -62,6 +64,16 @@ def test_attention_is_computed_in_every_window(architecture: type[TransposedAtte
         with torch.no_grad():
             assert (local(x) - expected).abs().max() < 1e-10 * expected.abs().max()
     program.validate()
+
+
+def test_query_key_and_value_are_the_parts_of_the_convolution_itself() -> None:
+    """Reshaping them to heads and back would copy them."""
+    program = captured(TransposedAttention().double().eval())
+    localize(program, Training((8, 8), WINDOW))
+    (attention,) = (
+        node for node in program.graph.nodes if node.target is torch.ops.tlc.window_attention.default
+    )
+    assert [source.target for source in attention.args[:3]] == [operator.getitem] * 3
 
 
 def test_phases_attend_each_with_the_temperature_of_their_head() -> None:
