@@ -106,18 +106,17 @@ def ablation(subject: Subject, passes: Sequence[str], folder: Path, repeats: int
 
 def per_pixel(
     subject: Subject, sizes: Sequence[tuple[int, int]], folder: Path, repeats: int
-) -> dict[str, float]:
-    """Median nanoseconds per pixel of the exact file at each height and width."""
-    file = our_file(subject, EXACT, folder)
-    runs = {
-        f"{height}x{width}": _run_of(file, dataclasses.replace(subject, size=(height, width)), 1)
-        for height, width in sizes
-    }
-    seconds = _timed(runs, repeats, 1)
-    return {
-        label: statistics.median(seconds[label]) / (height * width) * 1e9
-        for label, (height, width) in zip(runs, sizes, strict=True)
-    }
+) -> dict[str, dict[str, float]]:
+    """Median nanoseconds per pixel at each height and width, of the exact file and of a global one."""
+    files = {EXACT: our_file(subject, EXACT, folder), GLOBAL: peer_files(subject, GLOBAL, folder)["onnxsim"]}
+    costs: dict[str, dict[str, float]] = {}
+    for height, width in sizes:
+        runs = _runs_of(files, dataclasses.replace(subject, size=(height, width)), 1)
+        seconds = _timed(runs, repeats, 1)
+        costs[f"{height}x{width}"] = {
+            kind: statistics.median(times) / (height * width) * 1e9 for kind, times in seconds.items()
+        }
+    return costs
 
 
 def _fastest(files: Mapping[str, Path], subject: Subject, threads: int) -> str | None:

@@ -20,12 +20,12 @@ class Measurements:
     Attributes:
         rows: by network.
         without: for each ablated network its time without a pass over its time, by pass.
-        per_pixel: nanoseconds per pixel of one network, by size of the image.
+        per_pixel: nanoseconds per pixel of one network, by size of the image and by kind of file.
     """
 
     rows: dict[str, Row] = dataclasses.field(default_factory=dict)
     without: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
-    per_pixel: dict[str, float] = dataclasses.field(default_factory=dict)
+    per_pixel: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
 
     def in_order(self) -> list[Row]:
         return [self.rows[subject.name] for subject in SUBJECTS if subject.name in self.rows]
