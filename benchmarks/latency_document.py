@@ -65,12 +65,21 @@ time of the exact file. The network prescribes nearly all of them, so that share
 ## What the rest of the time is
 
 A localised NAFNet is convolutions for the most part. Between them the channel norms go over each map eight times to
-read or write it (mean, centre, square, mean, divide), and onnxruntime converts it to and from its blocked layout.
+read or write it (mean, centre, square, mean, scale), and onnxruntime converts it to and from its blocked layout.
+
+HINet is convolutions nearly throughout, the same ones in both files. A local instance norm adds sums over windows and
+three maps to read, which is little, but there is nothing else in the network that a rewrite could save in return.
 
 A bare SE block has nothing to hide the local mean behind. The global block reads its map twice and writes it once.
 The local one also writes and reads a gate as large as the map: operators broadcast along whole axes only, so a gate
 that differs from window to window has to be replicated to full size. That gate is also what a localised block needs
 more memory for, and the first run at a new size pays for its pages.
+
+A bare attention core is bound by what it reads and writes, as the global one is. Windows begin at any pixel, and onnxruntime
+gathers runs of channels ten times faster than single numbers, so query, key, value and the result each are
+transposed and gathered, eight passes a global attention does without. The product of query and key then contracts rows
+instead of columns, at half the speed. In return norms are taken of scores instead of maps, and each pixel takes part in
+one product whatever the overlap. In a whole network the convolutions around outweigh the difference.
 
 ## Memory and first run
 

@@ -84,8 +84,7 @@ def _cells(x: ir.Value, plane: int, c: int, heads: int, grid: Grid, image: Hasha
 def _pixel_major(x: ir.Value, c: int) -> ir.Value:
     """[N, H*W*planes, c] of x [N, planes*c, H, W].
 
-    Behind a convolution ONNX Runtime makes this transposition part of leaving the blocked layout, as it makes the
-    one of the output part of entering it.
+    Behind a convolution ONNX Runtime makes this transposition part of leaving its blocked layout.
     """
     return op.Reshape(op.Transpose(x, perm=[0, 2, 3, 1]), integers(0, -1, c))
 
