@@ -30,7 +30,7 @@ height and width.
   onnxscript's optimizer and rewriter.
 - *prefix sum*: its statistics made local in the published way, 2-D prefix sums and replicate padding, exported the
   same way. Restormer's published form, a loop over windows, is unrolled by an export for one
-  size; it has no such file.
+  size; it has no such file. An export that takes more than ten minutes is given up: MPRNet's, with 70 statistics.
 - *PyTorch*: eager, without a file, global and with prefix sums.
 - *exact*, *fast*: the files of tlcconvert, local, without and with `--fast`.
 
@@ -75,11 +75,12 @@ The local one also writes and reads a gate as large as the map: operators broadc
 that differs from window to window has to be replicated to full size. That gate is also what a localised block needs
 more memory for, and the first run at a new size pays for its pages.
 
-A bare attention core is bound by what it reads and writes, as the global one is. Windows begin at any pixel, and onnxruntime
-gathers runs of channels ten times faster than single numbers, so query, key, value and the result each are
-transposed and gathered, eight passes a global attention does without. The product of query and key then contracts rows
-instead of columns, at half the speed. In return norms are taken of scores instead of maps, and each pixel takes part in
-one product whatever the overlap. In a whole network the convolutions around outweigh the difference.
+A bare attention core is bound by what it reads and writes, as the global one is. Windows begin at any pixel, and
+onnxruntime gathers runs of channels ten times faster than single numbers, so query, key, value and the result are
+transposed and gathered: eight passes a global attention does without. The product of query and key then
+contracts rows instead of columns, at half the speed. In return norms are taken of scores instead of maps, and each
+pixel takes part in one product whatever the overlap. In a whole network the convolutions around outweigh the
+difference.
 
 ## Memory and first run
 

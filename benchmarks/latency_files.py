@@ -20,21 +20,26 @@ from tlcconvert import Target, convert
 from tlcconvert.target import SPEED_PASSES
 
 GLOBAL, PREFIX_SUM, EXACT, FAST = "global", "prefix sum", "exact", "fast"
-_PATIENCE = 180
-"""Seconds a simplifier may take; one of them takes more than ten minutes for a network with prefix sums."""
+_PATIENCE, _EXPORT_PATIENCE = 180, 600
+"""Seconds a simplifier and PyTorch's export may take; with prefix sums at 70 sites the export takes longer."""
 
 
 def peer_files(subject: Subject, kind: str, folder: Path) -> dict[str, Path]:
     """The stock export of the subject, global or with prefix sums, as each simplifier leaves it."""
     if kind == PREFIX_SUM and not subject.has_means:
         return {}
+    try:
+        with at_most(_EXPORT_PATIENCE):
+            stock = _stock(subject, kind, folder)
+    except TimeoutError as error:
+        print(f"{subject.name}, {kind}: the export fails: {error}", file=sys.stderr)
+        return {}
     files = {}
     for name, simplify in SIMPLIFIERS.items():
         file = folder / subject.name / f"{kind}, {name}.onnx"
-        stock = _stock(subject, kind, folder)
         try:
             with at_most(_PATIENCE):
-                _kept(file, lambda simplify=simplify, stock=stock: simplify(copy.deepcopy(stock)))  # type: ignore[misc]
+                _kept(file, lambda simplify=simplify: simplify(copy.deepcopy(stock)))  # type: ignore[misc]
         except Exception as error:
             print(f"{subject.name}, {kind}: {name} fails: {error}", file=sys.stderr)
             continue
