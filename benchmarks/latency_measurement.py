@@ -111,28 +111,25 @@ def per_pixel(
     files = {EXACT: our_file(subject, EXACT, folder), GLOBAL: peer_files(subject, GLOBAL, folder)["onnxsim"]}
     costs: dict[str, dict[str, float]] = {}
     for height, width in sizes:
-        runs = _runs_of(files, dataclasses.replace(subject, size=(height, width)), 1)
-        seconds = _timed(runs, repeats, 1)
+        sized = dataclasses.replace(subject, size=(height, width))
         costs[f"{height}x{width}"] = {
-            kind: statistics.median(times) / (height * width) * 1e9 for kind, times in seconds.items()
+            kind: statistics.median(_timed({kind: _run_of(file, sized, 1)}, repeats, 1)[kind])
+            / (height * width)
+            * 1e9
+            for kind, file in files.items()
         }
     return costs
 
 
 def _fastest(files: Mapping[str, Path], subject: Subject, threads: int) -> str | None:
-    """By one run each, after one that is not counted; None if not one of them runs."""
-    runs = {name: run for name, run in _runs_of(files, subject, threads).items() if _works(name, run)}
-    seconds = _timed(runs, 1, threads) if runs else {}
-    return min(seconds, key=lambda name: seconds[name][0], default=None)
-
-
-def _works(name: str, run: Callable[[], object]) -> bool:
-    try:
-        run()
-    except Exception as error:
-        print(f"{name} does not run: {error}", file=sys.stderr)
-        return False
-    return True
+    """By the second of two runs each, one file in memory at a time; None if not one of them runs."""
+    seconds = {}
+    for name, file in files.items():
+        try:
+            seconds[name] = _timed({name: _run_of(file, subject, threads)}, 1, threads)[name][0]
+        except Exception as error:
+            print(f"{name} does not run: {error}", file=sys.stderr)
+    return min(seconds, key=lambda name: seconds[name], default=None)
 
 
 def _timed(runs: Mapping[str, Callable[[], object]], repeats: int, threads: int) -> dict[str, list[float]]:
