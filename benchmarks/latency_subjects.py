@@ -152,7 +152,6 @@ ABLATED = (
         (
             "channel_mean",
             "square",
-            "pixel_division",
             "split_convolution",
             "pixel_shuffle",
             "keep_map_sizes",

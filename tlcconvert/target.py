@@ -11,7 +11,6 @@ from passes.result import PassResult
 from passes.speed.channel_mean import channel_mean
 from passes.speed.channel_prelu import channel_prelu
 from passes.speed.gelu import gelu
-from passes.speed.pixel_division import pixel_division
 from passes.speed.pixel_shuffle import pixel_shuffle
 from passes.speed.split_convolution import split_convolution
 from passes.speed.square import square
@@ -36,7 +35,6 @@ SPEED_PASSES: dict[Target, tuple[Callable[[ExportedProgram], PassResult], ...]] 
     Target.ONNXRUNTIME: (
         channel_mean,
         square,
-        pixel_division,
         split_convolution,
         whole_channel_blocks,
         squeeze_first,

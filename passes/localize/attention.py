@@ -215,7 +215,7 @@ def _times(gram: Gram, factor: Any, node: fx.Node) -> Gram | None:
             gram, scale=gram.scale * factor if node.target is aten.mul.Tensor else gram.scale / factor
         )
     if node.target is aten.div.Tensor:
-        factor = Emitter(node.graph, node).call(aten.reciprocal.default, factor)
+        factor = Emitter(node).call(aten.reciprocal.default, factor)
         factor.meta["val"] = node.args[1].meta["val"]  # type: ignore[union-attr]
     return replace(gram, factors=(*gram.factors, factor))
 
@@ -281,7 +281,7 @@ def _peeled(node: fx.Node, layouts: Layouts) -> fx.Node:
 
 def attend_locally(attention: ChannelAttention, map_: FeatureMap, layouts: Layouts) -> None:
     """Puts ``tlc::window_attention`` in the place of the attention."""
-    emit = Emitter(attention.node.graph, attention.node)
+    emit = Emitter(attention.node)
     maps = []
     for operand in (attention.query, attention.key, attention.source):
         plain = _peeled(operand, layouts)

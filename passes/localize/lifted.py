@@ -22,6 +22,7 @@ from torch import fx
 
 from passes.localize.layout import Axis
 from passes.localize.window import FeatureMap
+from passes.program import call_before
 from passes.sizes import shape_expressions
 
 aten = torch.ops.aten
@@ -69,16 +70,10 @@ class Lifted:
 class Emitter:
     """Writes nodes in front of ``anchor`` and gives them its place in the source."""
 
-    graph: fx.Graph
     anchor: fx.Node
 
     def call(self, target: Any, *args: Any, **kwargs: Any) -> fx.Node:
-        with self.graph.inserting_before(self.anchor):
-            node = self.graph.call_function(target, args, kwargs)
-        for key in ("nn_module_stack", "stack_trace"):
-            if key in self.anchor.meta:
-                node.meta[key] = self.anchor.meta[key]
-        return node
+        return call_before(self.anchor, target, *args, **kwargs)
 
     def size(self, node: fx.Node, axis: int) -> fx.Node:
         return self.call(aten.sym_size.int, node, axis)

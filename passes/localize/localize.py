@@ -190,7 +190,7 @@ def _lifted(
     values: dict[fx.Node, Value] = {}
     sites: list[LocalSite] = []
     for node in component.statistics:
-        emit = Emitter(graph, node)
+        emit = Emitter(node)
         try:
             if node in component.doors:
                 if node in blocked:
@@ -238,13 +238,13 @@ def _rewire(
         if node.target is aten.sym_size.int:
             _ask_local_batch(node, next(iter(statistics.values())), graph)
         else:
-            meeting.meet(node, layouts[node], statistics, Emitter(graph, node), replicas)
+            meeting.meet(node, layouts[node], statistics, Emitter(node), replicas)
 
 
 def _ask_local_batch(node: fx.Node, lifted: Lifted, graph: fx.Graph) -> None:
     """A size asked of the statistic is its batch; reading it there would keep the global one alive."""
     if node.args[1] == 0:
-        node.replace_all_uses_with(Emitter(graph, node).size(lifted.node, 0))
+        node.replace_all_uses_with(Emitter(node).size(lifted.node, 0))
 
 
 def _grid(layout: PixelLayout, image: ImageSize, training: Training) -> Grid:

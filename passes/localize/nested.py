@@ -101,7 +101,7 @@ class Scope:
 
 def _separated(door: Door, scope: Scope) -> fx.Node | None:
     """The door's result computed from un-nested doors, or None where it is not nested in such a form."""
-    emit = Emitter(door.node.graph, door.node)
+    emit = Emitter(door.node)
     formula = _FORMULAS.get(door.node.target)
     if formula is None:
         return None

@@ -157,7 +157,7 @@ def normalize_locally(norm: Norm, map_: FeatureMap, ratio: int | None = None) ->
     results = _results(norm.node)
     if results is None:
         return False
-    emit = Emitter(norm.node.graph, norm.node)
+    emit = Emitter(norm.node)
     pixels = as_map(emit, norm.source, norm.layout)
     groups = _channel_count(norm) if norm.groups is None else norm.groups
     statistics = (*map_.window, groups, norm.eps)

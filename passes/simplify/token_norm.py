@@ -23,7 +23,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
-from passes.program import refresh, state, where
+from passes.program import call_before, refresh, state, where
 from passes.result import PassResult, Rewrite
 from passes.simplify.common_subexpressions import share_common_subexpressions
 from passes.simplify.fold_constants import fold_constants
@@ -45,7 +45,7 @@ def token_norm(program: ExportedProgram) -> PassResult:
         if region is None or not _is_worth_it(region, node):
             continue
         assert tokens is not None
-        node.replace_all_uses_with(_Emission(program.graph, node, region, constants).map_of(tokens))
+        node.replace_all_uses_with(_Emission(node, region, constants).map_of(tokens))
         rewrites.append(Rewrite("norm of tokens", where(node), "on tokens", "on the map"))
     if rewrites:
         refresh(program)
@@ -173,7 +173,6 @@ def _is_worth_it(region: set[fx.Node], end: fx.Node) -> bool:
 class _Emission:
     """Writes a region once more in front of ``anchor``, with channels on axis 1."""
 
-    graph: fx.Graph
     anchor: fx.Node
     region: set[fx.Node]
     constants: Any
@@ -186,7 +185,7 @@ class _Emission:
 
     def _emit(self, node: fx.Node) -> fx.Node:
         if node.name in self.constants:
-            return self._call(aten.reshape.default, node, [1, -1, 1, 1])
+            return call_before(self.anchor, aten.reshape.default, node, [1, -1, 1, 1])
         if node not in self.region:
             map_ = _map_before(node)
             assert map_ is not None
@@ -198,19 +197,23 @@ class _Emission:
         if node.target in _VARIANCES:
             return self._variance(node)
         args = fx.map_arg(node.args, self.map_of)
-        return self._call(node.target, *args, **fx.map_arg(node.kwargs, self.map_of))
+        return call_before(self.anchor, node.target, *args, **fx.map_arg(node.kwargs, self.map_of))
 
     def _layer_norm(
         self, input: fx.Node, weight: fx.Node | None, bias: fx.Node | None, eps: float, **_: Any
     ) -> fx.Node:
         centred = self._centred(self.map_of(input))
-        deviation = self._call(
-            aten.sqrt.default, self._call(aten.add.Tensor, self._square_mean(centred), eps)
+        deviation = call_before(
+            self.anchor,
+            aten.sqrt.default,
+            call_before(self.anchor, aten.add.Tensor, self._square_mean(centred), eps),
         )
-        normal = self._call(aten.div.Tensor, centred, deviation)
+        normal = call_before(self.anchor, aten.div.Tensor, centred, deviation)
         if weight is not None:
-            normal = self._call(aten.mul.Tensor, normal, self.map_of(weight))
-        return normal if bias is None else self._call(aten.add.Tensor, normal, self.map_of(bias))
+            normal = call_before(self.anchor, aten.mul.Tensor, normal, self.map_of(weight))
+        return (
+            normal if bias is None else call_before(self.anchor, aten.add.Tensor, normal, self.map_of(bias))
+        )
 
     def _variance(self, node: fx.Node) -> fx.Node:
         arguments = bound_arguments(node)
@@ -220,21 +223,13 @@ class _Emission:
         biased = self._square_mean(self._centred(self.map_of(node.all_input_nodes[0])))
         if correction == 0:
             return biased
-        return self._call(aten.mul.Tensor, biased, channels / (channels - correction))
+        return call_before(self.anchor, aten.mul.Tensor, biased, channels / (channels - correction))
 
     def _centred(self, map_: fx.Node) -> fx.Node:
-        return self._call(aten.sub.Tensor, map_, self._mean(map_))
+        return call_before(self.anchor, aten.sub.Tensor, map_, self._mean(map_))
 
     def _square_mean(self, map_: fx.Node) -> fx.Node:
-        return self._mean(self._call(aten.mul.Tensor, map_, map_))
+        return self._mean(call_before(self.anchor, aten.mul.Tensor, map_, map_))
 
     def _mean(self, map_: fx.Node) -> fx.Node:
-        return self._call(aten.mean.dim, map_, [1], True)
-
-    def _call(self, target: Any, *args: Any, **kwargs: Any) -> fx.Node:
-        with self.graph.inserting_before(self.anchor):
-            node = self.graph.call_function(target, args, kwargs)
-        for key in ("nn_module_stack", "stack_trace"):
-            if key in self.anchor.meta:
-                node.meta[key] = self.anchor.meta[key]
-        return node
+        return call_before(self.anchor, aten.mean.dim, map_, [1], True)
