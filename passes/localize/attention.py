@@ -28,6 +28,7 @@ from torch import fx
 
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
+from passes.axis_order import MOVES, axis_order
 from passes.localize.doors.door import as_map
 from passes.localize.layout import PixelLayout
 from passes.localize.lifted import Emitter
@@ -38,7 +39,6 @@ aten = torch.ops.aten
 tlc = torch.ops.tlc
 
 _PRODUCTS = (aten.matmul, aten.bmm)
-_MOVES = (aten.transpose, aten.permute, aten.t)
 _COPIES = (aten.clone, aten.contiguous, aten.alias, aten.detach, aten.expand, aten.dropout)
 _VIEWS = (aten.view, aten.reshape, aten._unsafe_view)
 
@@ -149,7 +149,7 @@ def _through_moves(matrix: Matrix | None, image: ImageSize) -> Matrix | None:
             return None
         if _packet(node) in _COPIES or _is_same_shape_view(node):
             matrix = replace(matrix, node=node.all_input_nodes[0])
-        elif _packet(node) in _MOVES and _order(node)[-2:] == [len(_order(node)) - 1, len(_order(node)) - 2]:
+        elif (order := axis_order(node)) is not None and order[-2:] == [len(order) - 1, len(order) - 2]:
             matrix = Matrix(node.all_input_nodes[0], not matrix.is_transposed)
         else:
             return matrix
@@ -162,18 +162,6 @@ def _is_same_shape_view(node: fx.Node) -> bool:
         return False
     before, after = shape_expressions(node.all_input_nodes[0]), shape_expressions(node)
     return len(before) >= 3 and before[-2:] == after[-2:]
-
-
-def _order(node: fx.Node) -> list[int]:
-    """The axes of the input in the order they have in the output."""
-    arguments = bound_arguments(node)
-    rank = len(shape_expressions(node))
-    if _packet(node) is aten.permute:
-        return [dim % rank for dim in arguments["dims"]]
-    order = list(range(rank))
-    a, b = (0, 1) if _packet(node) is aten.t else (arguments["dim0"] % rank, arguments["dim1"] % rank)
-    order[a], order[b] = order[b], order[a]
-    return order
 
 
 def _activation(matrix: Matrix) -> str | None:
@@ -267,12 +255,13 @@ def _without_norm(node: fx.Node, layouts: Layouts) -> tuple[fx.Node, float | Non
 
 def _peeled(node: fx.Node, layouts: Layouts) -> fx.Node:
     """``node`` before copies and transpositions that keep the order of everything but the pixels."""
-    while _packet(node) in (*_COPIES, *_MOVES):
+    while _packet(node) in (*_COPIES, *MOVES):
         source = node.all_input_nodes[0]
         if source not in layouts:
             return node
-        if _packet(node) in _MOVES:
-            others = [axis for axis in _order(node) if axis not in layouts[source].axes]
+        order = axis_order(node)
+        if order is not None:
+            others = [axis for axis in order if axis not in layouts[source].axes]
             if others != sorted(others):
                 return node
         node = source

@@ -23,6 +23,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
+from passes.axis_order import axis_order
 from passes.program import call_before, refresh, state, where
 from passes.result import PassResult, Rewrite
 from passes.simplify.common_subexpressions import share_common_subexpressions
@@ -57,39 +58,39 @@ def token_norm(program: ExportedProgram) -> PassResult:
 
 def _tokens_behind(node: fx.Node) -> fx.Node | None:
     """The tokens [N, H*W, C] or [N, H, W, C] that ``node`` returns to a map [N, C, H, W]."""
-    if _order(node) == [0, 3, 1, 2]:
+    if axis_order(node) == [0, 3, 1, 2]:
         source = node.all_input_nodes[0]
         unflattened = source.all_input_nodes[:1] if source.target in _VIEWS else []
         return unflattened[0] if unflattened and _is_flattened(source, unflattened[0]) else source
-    if node.target not in _VIEWS or len(shape_expressions(node)) != 4:
+    if node.target not in _VIEWS:
         return None
     source = node.all_input_nodes[0]
-    if _order(source) != [0, 2, 1]:
+    if axis_order(source) != [0, 2, 1]:
         return None
-    batch, channels, height, width = shape_expressions(node)
-    flat = shape_expressions(source)
-    is_map = flat[0] == batch and flat[1] == channels and same(flat[2], height * width)
-    return source.all_input_nodes[0] if is_map else None
+    return source.all_input_nodes[0] if _is_flat_map(source, node) else None
 
 
 def _map_before(tokens: fx.Node) -> fx.Node | None:
     """The map [N, C, H, W] whose pixels ``tokens`` are, in order."""
-    if _order(tokens) == [0, 2, 3, 1]:
+    if axis_order(tokens) == [0, 2, 3, 1]:
         return tokens.all_input_nodes[0]
-    if _order(tokens) == [0, 2, 1]:
+    if axis_order(tokens) == [0, 2, 1]:
         flat = tokens.all_input_nodes[0]
-        if flat.target not in _VIEWS or len(shape_expressions(flat.all_input_nodes[0])) != 4:
+        if flat.target not in _VIEWS or not _is_flat_map(flat, flat.all_input_nodes[0]):
             return None
-        batch, channels, height, width = shape_expressions(flat.all_input_nodes[0])
-        shape = shape_expressions(flat)
-        is_flat = shape[0] == batch and shape[1] == channels and same(shape[2], height * width)
-        return flat.all_input_nodes[0] if is_flat else None
+        return flat.all_input_nodes[0]
     if tokens.target not in _VIEWS:
         return None
     source = tokens.all_input_nodes[0]
-    if _order(source) != [0, 2, 3, 1] or not _is_flattened(source, tokens):
+    if axis_order(source) != [0, 2, 3, 1] or not _is_flattened(source, tokens):
         return None
     return source.all_input_nodes[0]
+
+
+def _is_flat_map(flat: fx.Node, map_: fx.Node) -> bool:
+    """Whether flat is [N, C, H*W] of a map [N, C, H, W]."""
+    own, shape = shape_expressions(flat), shape_expressions(map_)
+    return len(shape) == 4 and own[:2] == shape[:2] and same(own[2], shape[2] * shape[3])
 
 
 def _is_flattened(pixels: fx.Node, tokens: fx.Node) -> bool:
@@ -98,20 +99,6 @@ def _is_flattened(pixels: fx.Node, tokens: fx.Node) -> bool:
     if len(shape) != 4 or len(flat) != 3:
         return False
     return shape[0] == flat[0] and shape[3] == flat[2] and same(shape[1] * shape[2], flat[1])
-
-
-def _order(node: fx.Node) -> list[int] | None:
-    """The axes of its input in the order they have in the output of ``node``; None if it moves none."""
-    if node.target not in (aten.permute.default, aten.transpose.int):
-        return None
-    arguments = bound_arguments(node)
-    rank = len(shape_expressions(node))
-    if node.target is aten.permute.default:
-        return [dim % rank for dim in arguments["dims"]]
-    order = list(range(rank))
-    first, second = arguments["dim0"] % rank, arguments["dim1"] % rank
-    order[first], order[second] = second, first
-    return order
 
 
 def _region(end: fx.Node, tokens: fx.Node, constants: Any) -> set[fx.Node] | None:
