@@ -19,7 +19,7 @@ from torch import nn
 
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from tests.subsampled_mean import strides, subsampled_mean
-from tlcconvert.lowering import TRANSLATIONS
+from tlcconvert.lowering import IN_LOOPS
 
 tlc = torch.ops.tlc
 
@@ -59,7 +59,7 @@ def session(operation: Operation, x: torch.Tensor, is_dynamic: bool = True) -> o
         dynamo=True,
         input_names=["x"],
         opset_version=18,
-        custom_translation_table=TRANSLATIONS,
+        custom_translation_table=IN_LOOPS,
         verbose=False,
     )
     options = onnxruntime.SessionOptions()

@@ -92,7 +92,7 @@ Runtime = Annotated[
     Target,
     typer.Option(
         "--target",
-        help="The runtime to write for; tensorrt avoids running sums and float64, and needs --static.",
+        help="The runtime to write for. openvino: no loops. tensorrt: nor running sums and float64; needs --static.",
         rich_help_panel=_FILE,
     ),
 ]

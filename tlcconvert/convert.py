@@ -28,6 +28,7 @@ from tlcconvert.exported_output import verified_program
 from tlcconvert.external_weights import ExternalWeights, external_weights
 from tlcconvert.input_channels import input_channels_of
 from tlcconvert.lower import lower
+from tlcconvert.lowering import LOOPLESS
 from tlcconvert.metadata import describe, state_sha256
 from tlcconvert.network_inputs import ExtraInput, NetworkInputs
 from tlcconvert.options import Options, Size
@@ -39,7 +40,7 @@ from tlcconvert.size_requirements import SizeRequirements
 from tlcconvert.size_wrapper import SizeWrapper, wrap_sizes
 from tlcconvert.stages import Progress, Stages
 from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
-from tlcconvert.target import SPEED_PASSES, Target
+from tlcconvert.target import SPEED_PASSES, TRANSLATIONS, Target
 from tlcconvert.tidy import tidy
 from tlcconvert.verify import inference_session, verify_conversion
 
@@ -240,14 +241,16 @@ def _exported(
 ) -> onnx.ModelProto:
     axes = _axis_names(program)
     names = ["input", *(extra.name for extra in inputs.extra)]
+    # A runtime for one size only would have to run loops over parts of different sizes.
+    translations = TRANSLATIONS[options.target] if options.static_size is None else LOOPLESS
     if options.static_size is None:
-        lowered = lower(program, options.opset, names, output_names(program), weights)
+        lowered = lower(program, options.opset, names, output_names(program), weights, translations)
     else:
         fix_sizes(program, inputs.sizes(1, *options.static_size))
         if options.target is Target.TENSORRT:
             without_running_sums(program)
         lowered = without_shape_arithmetic(
-            lower(program, options.opset, names, output_names(program), weights)
+            lower(program, options.opset, names, output_names(program), weights, translations)
         )
     return tidy(lowered, axes, metadata, weights)
 

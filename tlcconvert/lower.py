@@ -19,7 +19,8 @@ from tlcconvert.errors import CaptureError
 from tlcconvert.external_weights import ExternalWeights
 from tlcconvert.known_types import known_types
 from tlcconvert.local_decomposition import Table, decompose
-from tlcconvert.lowering import TRANSLATIONS
+from tlcconvert.lowering import IN_LOOPS, Translations
+from tlcconvert.lowering.loops.subgraph import number_bodies
 
 
 def lower(
@@ -28,6 +29,7 @@ def lower(
     input_names: list[str],
     output_names: list[str],
     weights: ExternalWeights | None = None,
+    translations: Translations = IN_LOOPS,
 ) -> onnx.ModelProto:
     """``program`` as an ONNX model of the given opset, its ``tlc::`` operators written out.
 
@@ -36,6 +38,7 @@ def lower(
         opset: 18 to 24.
         input_names, output_names: in calling order.
         weights: where the weights go if they are not to be part of the model.
+        translations: the ONNX forms of the ``tlc::`` operators.
 
     Raises:
         CaptureError: an operation has no ONNX form; the message is the exporter's reason.
@@ -53,14 +56,15 @@ def lower(
                 opset_version=opset,
                 input_names=input_names,
                 output_names=output_names,
-                custom_translation_table=TRANSLATIONS,
+                custom_translation_table=translations,
                 optimize=False,
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:
         raise CaptureError(f"The network cannot be written in ONNX operators: {_reason(error)}") from error
     assert exported is not None
-    simplified = _simplified(exported.model)
+    with silence():
+        simplified = _simplified(exported.model)
     return ir.to_proto(simplified) if weights is None else weights.store(simplified)
 
 
@@ -92,6 +96,7 @@ def _simplified(model: ir.Model) -> ir.Model:
     These are the exporter's own optimisations without its pattern rewriter, whose time grows with the square of
     the number of nodes and which changes nothing onnxruntime would not change itself.
     """
+    number_bodies(model.graph)
     optimizer.inline(model)
     optimizer.fold_constants(model)
     model = ir.passes.Sequential(

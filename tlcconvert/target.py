@@ -16,12 +16,14 @@ from passes.speed.split_convolution import split_convolution
 from passes.speed.square import square
 from passes.speed.squeeze_first import squeeze_first
 from passes.speed.whole_channel_blocks import whole_channel_blocks
+from tlcconvert.lowering import IN_LOOPS, LOOPLESS, Translations
 
 
 class Target(str, Enum):
     """A runtime whose needs differ.
 
-    ``OPENVINO`` computes norms over channels and pixel shuffles fastest as a network writes them. ``TENSORRT`` goes
+    ``OPENVINO`` computes norms over channels and pixel shuffles fastest as a network writes them, and its files have
+    no Scan or Loop, which pay where operators run one by one on a processor with a cache. ``TENSORRT`` goes
     through a running sum as a loop, and knows no float64: its files have matrix products and merges instead, and
     one size.
     """
@@ -46,3 +48,10 @@ SPEED_PASSES: dict[Target, tuple[Callable[[ExportedProgram], PassResult], ...]] 
     Target.TENSORRT: (squeeze_first,),
 }
 """In the order they run; what a runtime would lose by is left out (``python -m benchmarks.openvino``)."""
+
+TRANSLATIONS: dict[Target, Translations] = {
+    Target.ONNXRUNTIME: IN_LOOPS,
+    Target.OPENVINO: LOOPLESS,
+    Target.TENSORRT: LOOPLESS,
+}
+"""The ONNX forms of the operators of ``tlc::``."""

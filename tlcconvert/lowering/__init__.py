@@ -1,7 +1,8 @@
 """How each ``tlc::`` operator is written in standard ONNX operators, one file per operator.
 
-``TRANSLATIONS`` is the ``custom_translation_table`` of ``torch.onnx.export(program, dynamo=True, ...)``. The
-functions use operators of opset 18 whose meaning has not changed up to opset 24, and take float32.
+``LOOPLESS`` and ``IN_LOOPS`` are for ``torch.onnx.export(program, dynamo=True, custom_translation_table=...)``,
+the second for runtimes that run Scan and Loop well. The functions use operators of opset 18 whose meaning has not
+changed up to opset 24, and take float32.
 """
 
 from collections.abc import Callable
@@ -19,11 +20,16 @@ from tlcconvert.lowering.local_mean import local_mean
 from tlcconvert.lowering.local_normalize import local_normalize
 from tlcconvert.lowering.local_softmax_mean import local_softmax_mean
 from tlcconvert.lowering.local_variance import local_variance
+from tlcconvert.lowering.loops.local_normalize import local_normalize_in_slabs
+from tlcconvert.lowering.loops.slabs import in_slabs
+from tlcconvert.lowering.loops.window_attention import window_attention_by_cells
 from tlcconvert.lowering.nearest import nearest
 from tlcconvert.lowering.replicate import replicate
 from tlcconvert.lowering.window_attention import window_attention
 
-TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+Translations = dict[Callable[..., Any], Callable[..., Any]]
+
+LOOPLESS: Translations = {
     torch.ops.tlc.grid_mean.default: grid_mean,
     torch.ops.tlc.grid_normalize.default: grid_normalize,
     torch.ops.tlc.grid_spread.default: grid_spread,
@@ -36,4 +42,12 @@ TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.ops.tlc.nearest.default: nearest,
     torch.ops.tlc.replicate.default: replicate,
     torch.ops.tlc.window_attention.default: window_attention,
+}
+
+IN_LOOPS: Translations = LOOPLESS | {
+    torch.ops.tlc.local_max.default: in_slabs(local_max),
+    torch.ops.tlc.local_mean.default: in_slabs(local_mean),
+    torch.ops.tlc.local_normalize.default: local_normalize_in_slabs,
+    torch.ops.tlc.local_variance.default: in_slabs(local_variance),
+    torch.ops.tlc.window_attention.default: window_attention_by_cells,
 }

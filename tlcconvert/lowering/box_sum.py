@@ -10,6 +10,7 @@ rows, of which fewer are left.
 
 from __future__ import annotations
 
+from onnxscript import ir
 from onnxscript.onnx_types import TensorType
 
 from tlcconvert.lowering.opset import integers, op
@@ -27,16 +28,18 @@ def area(x: TensorType, window_height: int, window_width: int) -> TensorType:
     return op.Mul(effective(x, ROWS, window_height), effective(x, COLUMNS, window_width))
 
 
-def box_sum(x: TensorType, window_height: int, window_width: int) -> TensorType:
-    """Window sums [N, C, H-kh+1, W-kw+1] of x [N, C, H, W], in the dtype of x."""
-    return sum_columns(_sum_rows(x, window_height), window_width)
+def box_sum(
+    x: TensorType, window_height: int, window_width: int, dtype: ir.DataType = ir.DataType.FLOAT
+) -> TensorType:
+    """Window sums [N, C, H-kh+1, W-kw+1] of x [N, C, H, W], both in ``dtype``."""
+    return sum_columns(_sum_rows(x, window_height, dtype), window_width, dtype)
 
 
-def sum_columns(x: TensorType, window: int) -> TensorType:
-    """Sums [N, C, H, W-k+1] over k columns."""
+def sum_columns(x: TensorType, window: int, dtype: ir.DataType = ir.DataType.FLOAT) -> TensorType:
+    """Sums [N, C, H, W-k+1] over k columns of x in ``dtype``."""
     if window == 1:
         return x
-    return _transpose(_sum_rows(_transpose(x), window))
+    return _transpose(_sum_rows(_transpose(x), window, dtype))
 
 
 def split_rows(x: TensorType, window: int) -> tuple[TensorType, TensorType, TensorType]:
@@ -49,16 +52,25 @@ def split_rows(x: TensorType, window: int) -> tuple[TensorType, TensorType, Tens
     return first, entering, leaving
 
 
+def total(rows: TensorType, dtype: ir.DataType) -> TensorType:
+    """[N, C, 1, W], sums over the rows of ``rows`` [N, C, k, W], both in ``dtype``.
+
+    A product with ones: ReduceSum takes eight times as long in ONNX Runtime where N = C = 1.
+    """
+    shape = op.Concat(integers(1), op.Shape(rows, start=ROWS, end=ROWS + 1), axis=0)
+    return op.MatMul(op.Expand(op.Constant(value=ir.tensor(1.0, dtype=dtype)), shape), rows)
+
+
 def running_sum(first: TensorType, steps: TensorType) -> TensorType:
     """[N, C, H-k+1, W]: ``first`` [N, C, 1, W] and its running total with ``steps`` [N, C, H-k, W]."""
     return op.CumSum(op.Concat(first, steps, axis=ROWS), op.Constant(value_int=ROWS))
 
 
-def _sum_rows(x: TensorType, window: int) -> TensorType:
+def _sum_rows(x: TensorType, window: int, dtype: ir.DataType) -> TensorType:
     if window == 1:
         return x
     first, entering, leaving = split_rows(x, window)
-    return running_sum(op.ReduceSum(first, integers(ROWS), keepdims=1), op.Sub(entering, leaving))
+    return running_sum(total(first, dtype), op.Sub(entering, leaving))
 
 
 def _transpose(x: TensorType) -> TensorType:

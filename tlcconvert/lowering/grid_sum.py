@@ -53,7 +53,8 @@ def grid_power_sums(
         _sum_rows_in_double(power, window_height, rows) for power in (pixels, op.Mul(pixels, pixels))
     )
     if columns.spacing == 1:
-        return sum_columns(sums, window_width), sum_columns(squares, window_width)
+        double = ir.DataType.DOUBLE
+        return sum_columns(sums, window_width, double), sum_columns(squares, window_width, double)
     covered = op.Cast(op.Transpose(coverage(columns), perm=[1, 0]), to=ir.DataType.DOUBLE)
     return op.MatMul(sums, covered), op.MatMul(squares, covered)
 
@@ -66,7 +67,7 @@ def _axes(x: TensorType, window_height: int, window_width: int, ratio: int) -> t
 def _sum_rows_in_double(x: TensorType, window: int, rows: Nodes) -> TensorType:
     """Sums [N, C, gh, W] over the rows of each node's window, x and they float64."""
     if rows.spacing == 1:
-        return box_sum(x, window, 1)
+        return box_sum(x, window, 1, ir.DataType.DOUBLE)
     running = op.CumSum(x, op.Constant(value_int=ROWS))
     return _between(running, x, rows.starts, _last_rows(rows), axis=ROWS)
 

@@ -9,7 +9,7 @@ the memory traffic.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from onnxscript import FLOAT, ir
 from onnxscript.onnx_types import TensorType
@@ -18,37 +18,38 @@ from tlcconvert.lowering.box_sum import area, box_sum
 from tlcconvert.lowering.local_variance import moments, power_sums
 from tlcconvert.lowering.opset import integers, op
 from tlcconvert.lowering.replicate import replicate
+from tlcconvert.lowering.split_map import channels
 
 
 def local_normalize(x: FLOAT, window_height: int, window_width: int, groups: int, eps: float) -> FLOAT:
     """x [N, C, H, W] normalised by the statistics of each pixel's window and group; float32."""
-    count = area(x, window_height, window_width)
-    if groups == _channels(x):
-        sums, squares = power_sums(x, window_height, window_width)
-        return _normalize(x, *moments(sums, squares, count), eps)
+    if groups == channels(cast(ir.Value, x)):
+        return normalize_planes(x, window_height, window_width, eps)
     by_group = op.Reshape(x, op.Concat(integers(0, groups, -1), op.Shape(x, start=2, end=4), axis=0))
     pixels = op.Cast(by_group, to=ir.DataType.DOUBLE)
     sums, squares = (
-        op.Unsqueeze(box_sum(power, window_height, window_width), integers(2))
+        op.Unsqueeze(box_sum(power, window_height, window_width, ir.DataType.DOUBLE), integers(2))
         for power in (
             op.ReduceSum(pixels, integers(2), keepdims=0),
             op.ReduceSumSquare(pixels, integers(2), keepdims=0),
         )
     )
-    count = op.Mul(count, op.Shape(by_group, start=2, end=3))
+    count = op.Mul(area(x, window_height, window_width), op.Shape(by_group, start=2, end=3))
     return op.Reshape(_normalize(by_group, *moments(sums, squares, count), eps), op.Shape(x))
+
+
+def normalize_planes(x: TensorType, window_height: int, window_width: int, eps: float) -> Any:
+    """x [N, C, H, W], each plane normalised by the statistics of each pixel's window."""
+    sums, squares = power_sums(x, window_height, window_width)
+    return _normalize(x, *moments(sums, squares, area(x, window_height, window_width)), eps)
 
 
 def _normalize(x: TensorType, mean: TensorType, variance: TensorType, eps: float) -> Any:
     """x [..., H, W] less mean over deviation, interiors [..., h, w] in float64."""
     high = op.Cast(mean, to=ir.DataType.FLOAT)
     low = op.Cast(op.Sub(mean, op.Cast(high, to=ir.DataType.DOUBLE)), to=ir.DataType.FLOAT)
-    deviation = op.Sqrt(op.Add(variance, op.Constant(value=ir.tensor(eps, dtype=ir.DataType.DOUBLE))))
-    scale = op.Cast(op.Reciprocal(deviation), to=ir.DataType.FLOAT)
+    squared = op.Add(variance, op.Constant(value=ir.tensor(eps, dtype=ir.DataType.DOUBLE)))
+    scale = op.Reciprocal(op.Sqrt(op.Cast(squared, to=ir.DataType.FLOAT)))
     size = op.Shape(x, start=-2, end=-1), op.Shape(x, start=-1)
     centred = op.Sub(op.Sub(x, replicate(high, *size)), replicate(low, *size))
     return op.Mul(centred, replicate(scale, *size))
-
-
-def _channels(x: Any) -> Any:
-    return x.shape[1]

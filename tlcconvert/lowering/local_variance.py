@@ -12,8 +12,10 @@ from __future__ import annotations
 from onnxscript import FLOAT, ir
 from onnxscript.onnx_types import TensorType
 
-from tlcconvert.lowering.box_sum import ROWS, area, running_sum, split_rows, sum_columns
-from tlcconvert.lowering.opset import integers, op
+from tlcconvert.lowering.box_sum import area, running_sum, split_rows, sum_columns, total
+from tlcconvert.lowering.opset import op
+
+_DOUBLE = ir.DataType.DOUBLE
 
 
 def local_variance(x: FLOAT, window_height: int, window_width: int) -> FLOAT:
@@ -32,18 +34,18 @@ def power_sums(x: TensorType, window_height: int, window_width: int) -> tuple[Te
         first, entering, leaving = (_double(rows) for rows in split_rows(x, window_height))
         steps = op.Sub(entering, leaving)
         square_steps = op.Mul(steps, op.Add(entering, leaving))
-        sums = running_sum(op.ReduceSum(first, integers(ROWS), keepdims=1), steps)
-        squares = running_sum(op.ReduceSumSquare(first, integers(ROWS), keepdims=1), square_steps)
-    return sum_columns(sums, window_width), sum_columns(squares, window_width)
+        sums = running_sum(total(first, _DOUBLE), steps)
+        squares = running_sum(total(op.Mul(first, first), _DOUBLE), square_steps)
+    return sum_columns(sums, window_width, _DOUBLE), sum_columns(squares, window_width, _DOUBLE)
 
 
 def moments(sums: TensorType, squares: TensorType, count: TensorType) -> tuple[TensorType, TensorType]:
     """Mean and biased variance, float64, of ``count`` (int64) values with these sums of x and x^2."""
     weight = op.Reciprocal(_double(count))
     mean = op.Mul(sums, weight)
-    zero = op.Constant(value=ir.tensor(0.0, dtype=ir.DataType.DOUBLE))
+    zero = op.Constant(value=ir.tensor(0.0, dtype=_DOUBLE))
     return mean, op.Max(op.Sub(op.Mul(squares, weight), op.Mul(mean, mean)), zero)
 
 
 def _double(x: TensorType) -> TensorType:
-    return op.Cast(x, to=ir.DataType.DOUBLE)
+    return op.Cast(x, to=_DOUBLE)

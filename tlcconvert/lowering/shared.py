@@ -21,3 +21,10 @@ def shared(like: ir.Value, key: Hashable, make: Callable[[], T]) -> T:
     if key not in made:
         made[key] = make()
     return cast(T, made[key])
+
+
+def size_name(x: ir.Value, axis: int) -> Hashable:
+    """Equal for axes of equal length in one graph; a size the exporter left unnamed equals only itself."""
+    assert x.shape is not None
+    size = x.shape[axis]
+    return size if isinstance(size, int) else size.value or (x, axis)

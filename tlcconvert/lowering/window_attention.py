@@ -21,7 +21,8 @@ from typing import cast
 from onnxscript import FLOAT, ir
 
 from tlcconvert.lowering.opset import integers, op
-from tlcconvert.lowering.shared import shared
+from tlcconvert.lowering.scores import activated, scaled
+from tlcconvert.lowering.shared import shared, size_name
 from tlcconvert.lowering.split_map import channels, in_place
 from tlcconvert.lowering.window_grid import Grid, window_grid
 
@@ -44,7 +45,7 @@ def window_attention(
     c_q, c_k = channels(maps[0]) // heads, channels(maps[1]) // heads
     sources = in_place(maps)
     batch, height, width = (op.Shape(sources[0][0], start=axis, end=axis + 1) for axis in (0, 2, 3))
-    image = (_size_name(maps[0], 2), _size_name(maps[0], 3), window_height, window_width)
+    image = (size_name(maps[0], 2), size_name(maps[0], 3), window_height, window_width)
     grid = shared(maps[0], ("grid", image), lambda: window_grid(height, width, window_height, window_width))
 
     q, k, v = (
@@ -57,9 +58,9 @@ def window_attention(
         norms = op.Max(op.Sqrt(_squares_over_windows(q, k, grid, c_q + c_k)), op.Constant(value_float=eps))
         q_norms, k_norms = _part(norms, 0, c_q), _part(norms, c_q, c_q + c_k)
         scores = op.Div(op.Div(scores, _transpose(q_norms)), k_norms)
-    attention = _activate(_scaled(scores, cast("ir.Value | None", temperature), scale), activation)
+    attention = activated(scaled(scores, _per_window(temperature), scale), activation)
 
-    flat_key = ("flat", _size_name(maps[0], 0), image, heads, c_q)
+    flat_key = ("flat", size_name(maps[0], 0), image, heads, c_q)
     flat = shared(maps[0], flat_key, lambda: _flat_shapes(grid, batch, heads, c_q))
     mixings = _over_cells(_transpose(attention), grid, c_k, c_q)
     outputs = [
@@ -137,21 +138,13 @@ def _over_cells(matrices: ir.Value, grid: Grid, r: int, s: int) -> list[ir.Value
     return [op.Reshape(op.MatMul(group.mean, rows[i // 3]), split) for i, group in enumerate(grid.groups)]
 
 
-def _scaled(scores: ir.Value, temperature: ir.Value | None, scale: float) -> ir.Value:
-    if scale != 1.0:
-        scores = op.Mul(scores, op.Constant(value_float=scale))
+def _per_window(temperature: FLOAT | None) -> ir.Value | None:
+    """``temperature`` so that it broadcasts to scores [N, heads, n_rows, n_columns, c_q, c_k]."""
     if temperature is None:
-        return scores
-    assert temperature.shape is not None
-    if temperature.shape.rank() > 2:
-        temperature = op.Unsqueeze(temperature, integers(-4, -3))
-    return op.Mul(scores, temperature)
-
-
-def _activate(scores: ir.Value, activation: str) -> ir.Value:
-    if activation == "softmax":
-        return op.Softmax(scores, axis=-1)
-    return op.Relu(scores) if activation == "relu" else scores
+        return None
+    value = cast(ir.Value, temperature)
+    assert value.shape is not None
+    return op.Unsqueeze(value, integers(-4, -3)) if value.shape.rank() > 2 else value
 
 
 def _transpose(x: ir.Value) -> ir.Value:
@@ -162,10 +155,3 @@ def _transpose(x: ir.Value) -> ir.Value:
 def _part(x: ir.Value, start: int, end: int) -> ir.Value:
     """x[..., start:end]."""
     return op.Slice(x, integers(start), integers(end), integers(-1))
-
-
-def _size_name(x: ir.Value, axis: int) -> Hashable:
-    """Equal for axes of equal length in one graph; a size the exporter left unnamed equals only itself."""
-    assert x.shape is not None
-    size = x.shape[axis]
-    return size if isinstance(size, int) else size.value or (x, axis)

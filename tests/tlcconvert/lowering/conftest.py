@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 import torch
 
-from tlcconvert.lowering import TRANSLATIONS
+from tlcconvert.lowering import IN_LOOPS, LOOPLESS
 
 Runner = Callable[..., list[np.ndarray]]
 
@@ -18,8 +18,14 @@ def _same_random_numbers_every_run():
     torch.manual_seed(0)
 
 
+@pytest.fixture(scope="session", params=[IN_LOOPS, LOOPLESS], ids=["in_loops", "loopless"])
+def table(request):
+    """Both forms of every operator."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def in_onnxruntime(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Runner]:
+def in_onnxruntime(table, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Runner]:
     """Exports ``function`` of [N, C, H, W] maps once and returns a function of tensors that runs the file.
 
     Every file is checked on the way: standard operators only, full checker, strict shape inference.
@@ -43,7 +49,7 @@ def in_onnxruntime(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ru
             dynamo=True,
             input_names=names,
             opset_version=opset,
-            custom_translation_table=TRANSLATIONS,
+            custom_translation_table=table,
             verbose=False,
         ).save(path)
         model = onnx.load(path)

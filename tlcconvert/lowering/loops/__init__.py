@@ -1,0 +1,1 @@
+"""Operators whose ONNX form is faster in a loop over parts of the map, for runtimes that run loops well."""

@@ -1,0 +1,52 @@
+"""Statistics of a map taken a few planes at a time, so that what is computed on the way stays in the cache.
+
+    x [N, C, H, W] --> [N*C/g, 1, g, H, W] --Scan: operator on [1, g, H, W]--> [N*C/g, 1, g, h, w] --> [N, C, h, w]
+
+A sum over windows is ten operators that each read and write a whole map; only x and the result need
+the memory. Each plane's statistics are its own, so any g that divides C gives the same numbers: the
+largest with which a slab holds no more than ``_SLAB`` pixels, known when the file runs. The reshapes copy nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from onnxscript import ir
+
+from tlcconvert.lowering.loops.subgraph import scan
+from tlcconvert.lowering.opset import integers, op
+from tlcconvert.lowering.shared import shared, size_name
+from tlcconvert.lowering.split_map import channels
+
+_SLAB = 2**18
+"""Pixels of a slab: 1 MiB in float32."""
+
+
+def in_slabs(operator: Callable[..., Any]) -> Callable[..., Any]:
+    """The form of an ``operator(x, ...)`` on each plane by itself, x [N, C, H, W] -> [N, C, h, w], in slabs."""
+
+    @functools.wraps(operator)
+    def lowered(x: ir.Value, *options: Any, **named: Any) -> Any:
+        return by_slabs(x, lambda slab: operator(slab, *options, **named))
+
+    return lowered
+
+
+def by_slabs(x: ir.Value, operator: Callable[[Any], Any]) -> Any:
+    """``operator(x)`` [N, C, h, w], slab by slab."""
+    size = op.Shape(x, start=2, end=4)
+    key: Hashable = ("slab", channels(x), size_name(x, 2), size_name(x, 3))
+    planes = shared(x, key, lambda: _planes(channels(x), size))
+    slabs = op.Reshape(x, op.Concat(integers(-1, 1), planes, size, axis=0))
+    (results,) = scan(lambda slab: [operator(slab)], [slabs])
+    return op.Reshape(results, op.Concat(op.Shape(x, start=0, end=2), op.Shape(results, start=3), axis=0))
+
+
+def _planes(count: int, size: ir.Value) -> ir.Value:
+    """int64 [1], the largest divisor of ``count`` for which so many planes of ``size`` pixels fit; at least 1."""
+    divisors = integers(*(number for number in range(1, count + 1) if count % number == 0))
+    pixels = op.Mul(divisors, op.ReduceProd(size, keepdims=1))
+    fits = op.LessOrEqual(pixels, integers(_SLAB))
+    return op.ReduceMax(op.Where(fits, divisors, integers(1)), integers(0), keepdims=1)

@@ -1,0 +1,60 @@
+"""One axis cut into cells, the runs of pixels that the same windows cover, in standard ONNX operators.
+
+An axis of ``size`` pixels has n = ceil(size / k) windows of k = min(window, size) pixels. They start every
+ceil((size - k) / (n - 1)) pixels, the last one at size - k. A cell begins wherever a window begins or ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onnxscript import ir
+
+from tlcconvert.lowering.opset import integers, op
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The cells of an axis with n windows.
+
+    Attributes:
+        starts: int64 [cells, 1], the first pixel of each cell.
+        ends: int64 [cells, 1], the pixel after its last one.
+        number: int64 scalar, the number of cells.
+        covered: float32 [n, cells], 1 where the window covers the cell.
+        mean: float32 [cells, n], averages over the windows that cover the cell.
+    """
+
+    starts: ir.Value
+    ends: ir.Value
+    number: ir.Value
+    covered: ir.Value
+    mean: ir.Value
+
+
+def window_axis(size: ir.Value, window: int) -> Axis:
+    """The cells of an axis of ``size`` (int64 [1]) pixels."""
+    k = op.Min(size, integers(window))
+    n = _ceil_divide(size, k)
+    free = op.Sub(size, k)
+    step = _ceil_divide(free, op.Max(op.Sub(n, integers(1)), integers(1)))
+    numbers = op.Range(op.Constant(value_int=0), op.Squeeze(n), op.Constant(value_int=1))
+    windows = op.Min(op.Mul(numbers, step), free)
+    cuts, *_ = op.Unique(op.Concat(windows, op.Add(windows, k), axis=0), sorted=1)
+    starts = op.Slice(cuts, integers(0), integers(-1))
+    ends = op.Slice(cuts, integers(1), integers(2**62))
+    covered = _covered(starts, op.Unsqueeze(windows, integers(1)), k)
+    mean = op.Transpose(op.Div(covered, op.ReduceSum(covered, integers(0), keepdims=1)), perm=[1, 0])
+    return Axis(
+        op.Unsqueeze(starts, integers(1)), op.Unsqueeze(ends, integers(1)), op.Size(starts), covered, mean
+    )
+
+
+def _covered(starts: ir.Value, windows: ir.Value, k: ir.Value) -> ir.Value:
+    begun = op.GreaterOrEqual(starts, windows)
+    unfinished = op.Less(starts, op.Add(windows, k))
+    return op.Cast(op.And(begun, unfinished), to=ir.DataType.FLOAT)
+
+
+def _ceil_divide(a: ir.Value, b: ir.Value) -> ir.Value:
+    return op.Div(op.Add(a, op.Sub(b, integers(1))), b)
