@@ -21,7 +21,7 @@ from passes.decompose.local_mean import local_mean
 from passes.decompose.local_normalize import local_normalize
 from passes.decompose.local_softmax_mean import local_softmax_mean
 from passes.decompose.local_variance import local_variance
-from passes.decompose.resample import nearest, replicate
+from passes.decompose.resample import nearest, replicate, replicated_product
 from passes.decompose.window_attention import window_attention
 from passes.program import compute_values
 from passes.simplify.common_subexpressions import share_common_subexpressions
@@ -41,6 +41,7 @@ DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     tlc.local_variance.default: local_variance,
     tlc.nearest.default: nearest,
     tlc.replicate.default: replicate,
+    tlc.replicated_product.default: replicated_product,
     tlc.window_attention.default: window_attention,
 }
 

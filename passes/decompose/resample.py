@@ -1,4 +1,4 @@
-"""``tlc::replicate`` and ``tlc::nearest`` in ATen: an edge pad, and rows and columns selected by integers."""
+"""``tlc::replicate``, its product and ``tlc::nearest`` in ATen: edge pads and selections by integers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def replicate(interior: Tensor, height: int, width: int) -> Tensor:
     missing_rows, missing_columns = height - size(interior, ROWS), width - size(interior, COLUMNS)
     top, left = missing_rows // 2, missing_columns // 2
     return aten.replication_pad2d.default(interior, [left, missing_columns - left, top, missing_rows - top])
+
+
+def replicated_product(x: Tensor, interior: Tensor) -> Tensor:
+    """x [N, C, H, W] times interior [N, C, h, w] edge-padded to its size."""
+    return aten.mul.Tensor(x, replicate(interior, size(x, ROWS), size(x, COLUMNS)))
 
 
 def nearest(x: Tensor, height: int, width: int) -> Tensor:

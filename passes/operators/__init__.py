@@ -16,6 +16,7 @@ from passes.operators import (
     local_variance,
     nearest,
     replicate,
+    replicated_product,
     window_attention,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "local_variance",
     "nearest",
     "replicate",
+    "replicated_product",
     "window_attention",
 ]

@@ -25,6 +25,7 @@ from tlcconvert.lowering.loops.slabs import in_slabs
 from tlcconvert.lowering.loops.window_attention import window_attention_by_cells
 from tlcconvert.lowering.nearest import nearest
 from tlcconvert.lowering.replicate import replicate
+from tlcconvert.lowering.replicated_product import replicated_product
 from tlcconvert.lowering.window_attention import window_attention
 
 Translations = dict[Callable[..., Any], Callable[..., Any]]
@@ -41,6 +42,7 @@ LOOPLESS: Translations = {
     torch.ops.tlc.local_variance.default: local_variance,
     torch.ops.tlc.nearest.default: nearest,
     torch.ops.tlc.replicate.default: replicate,
+    torch.ops.tlc.replicated_product.default: replicated_product,
     torch.ops.tlc.window_attention.default: window_attention,
 }
 
@@ -49,5 +51,6 @@ IN_LOOPS: Translations = LOOPLESS | {
     torch.ops.tlc.local_mean.default: in_slabs(local_mean),
     torch.ops.tlc.local_normalize.default: local_normalize_in_slabs,
     torch.ops.tlc.local_variance.default: in_slabs(local_variance),
+    torch.ops.tlc.replicated_product.default: in_slabs(replicated_product),
     torch.ops.tlc.window_attention.default: window_attention_by_cells,
 }

@@ -41,6 +41,7 @@ def weighted(x: Tensor, window: tuple[int, int]) -> None:
 
 def resampled(x: Tensor, window: tuple[int, int]) -> None:
     assert_same(tlc.replicate, tlc.local_mean(x, *window), *x.shape[2:], tolerance=0)
+    assert_same(tlc.replicated_product, x, tlc.local_mean(x, *window), tolerance=0)
     assert_same(tlc.nearest, x, *window, tolerance=0)
 
 

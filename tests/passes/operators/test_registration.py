@@ -17,6 +17,7 @@ CALLS = {
     "local_variance": (X, 4, 20),
     "nearest": (X, 20, 5),
     "replicate": (X, 12, 11),
+    "replicated_product": (X, X[..., 2:7, 1:]),
 }
 
 

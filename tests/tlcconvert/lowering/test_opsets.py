@@ -27,6 +27,7 @@ def every_operator(x: Tensor, logits: Tensor) -> tuple[Tensor, ...]:
         tlc.local_variance(x, 3, 4),
         tlc.nearest(x, 5, 7),
         tlc.replicate(x, 30, 40),
+        tlc.replicated_product(x, tlc.local_mean(x, 3, 40)),
         tlc.window_attention(query, key, query, None, 1, 5, 6),
     )
 

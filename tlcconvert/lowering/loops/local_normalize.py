@@ -18,4 +18,4 @@ def local_normalize_in_slabs(
     value = cast(ir.Value, x)
     if groups != channels(value):
         return local_normalize(x, window_height, window_width, groups, eps)
-    return by_slabs(value, lambda slab: normalize_planes(slab, window_height, window_width, eps))
+    return by_slabs([value], lambda slab: normalize_planes(slab, window_height, window_width, eps))

@@ -10,7 +10,7 @@ largest with which a slab holds no more than ``_SLAB`` pixels, known when the fi
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from onnxscript import ir
@@ -25,22 +25,26 @@ _SLAB = 2**18
 
 
 def in_slabs(operator: Callable[..., Any]) -> Callable[..., Any]:
-    """The form of an ``operator(x, ...)`` on each plane by itself, x [N, C, H, W] -> [N, C, h, w], in slabs."""
+    """The form in slabs of an ``operator(maps..., options...)`` that takes each plane of [N, C, H, W] by itself."""
 
     @functools.wraps(operator)
-    def lowered(x: ir.Value, *options: Any, **named: Any) -> Any:
-        return by_slabs(x, lambda slab: operator(slab, *options, **named))
+    def lowered(*arguments: Any, **options: Any) -> Any:
+        maps = [argument for argument in arguments if isinstance(argument, ir.Value)]
+        others = arguments[len(maps) :]
+        return by_slabs(maps, lambda *slabs: operator(*slabs, *others, **options))
 
     return lowered
 
 
-def by_slabs(x: ir.Value, operator: Callable[[Any], Any]) -> Any:
-    """``operator(x)`` [N, C, h, w], slab by slab."""
+def by_slabs(maps: Sequence[ir.Value], operator: Callable[..., Any]) -> Any:
+    """``operator(*maps)`` [N, C, h, w], slab by slab; the first map is the largest."""
+    x = maps[0]
     size = op.Shape(x, start=2, end=4)
     key: Hashable = ("slab", channels(x), size_name(x, 2), size_name(x, 3))
     planes = shared(x, key, lambda: _planes(channels(x), size))
-    slabs = op.Reshape(x, op.Concat(integers(-1, 1), planes, size, axis=0))
-    (results,) = scan(lambda slab: [operator(slab)], [slabs])
+    shapes = (op.Concat(integers(-1, 1), planes, op.Shape(each, start=2, end=4), axis=0) for each in maps)
+    slabs = [op.Reshape(each, shape) for each, shape in zip(maps, shapes, strict=True)]
+    (results,) = scan(lambda *parts: [operator(*parts)], slabs)
     return op.Reshape(results, op.Concat(op.Shape(x, start=0, end=2), op.Shape(results, start=3), axis=0))
 
 

@@ -1,0 +1,60 @@
+"""A gate multiplied in parts gives the same numbers; a replicate something else reads stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+import passes.operators  # noqa: F401
+from passes.program import runnable
+from passes.speed.replicated_product import replicated_product
+
+tlc = torch.ops.tlc
+
+
+class Network(nn.Module):
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+def captured(function: Callable[[Tensor], Tensor]) -> ExportedProgram:
+    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+    program = torch.export.export(Network(function), (torch.randn(2, 4, 9, 8),), dynamic_shapes=(dynamic,))
+    return program.run_decompositions({})
+
+
+def gate(x: Tensor, channels: int = 4) -> Tensor:
+    interior = tlc.local_mean(x[:, :channels], 3, 4).sigmoid()
+    return tlc.replicate(interior, x.shape[2], x.shape[3])
+
+
+@pytest.mark.parametrize("function", [lambda x: (x * gate(x)).relu(), lambda x: gate(x) * x.relu() + x])
+@pytest.mark.parametrize("shape", [(2, 4, 9, 8), (1, 4, 2, 3), (3, 4, 17, 3)])
+def test_a_gate_is_multiplied_in_parts(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> None:
+    program = captured(function)
+    assert len(replicated_product(program).rewrites) == 1
+    program.graph.lint()
+    assert tlc.replicate.default not in {node.target for node in program.graph.nodes}
+    x = torch.randn(shape, dtype=torch.float64)
+    assert torch.equal(runnable(program)(x), function(x))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        pytest.param(lambda x: x * gate(x), id="the product is the result"),
+        pytest.param(lambda x: (x * gate(x, 1)).relu(), id="one gate for all channels"),
+        pytest.param(lambda x: (y := gate(x)) * x.relu() + y, id="something else reads the replicate"),
+        pytest.param(lambda x: (x + gate(x)).relu(), id="a sum"),
+    ],
+)
+def test_everything_else_stays(function: Callable[[Tensor], Tensor]) -> None:
+    assert replicated_product(captured(function)).rewrites == ()
