@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -28,6 +29,43 @@ def interleaved_seconds(
             seconds[name].append(clock() - start)
         advance()
     return {name: times[1:] for name, times in seconds.items()}
+
+
+def seconds_one_at_a_time(
+    rivals: Mapping[str, Callable[[], Callable[[], object]]],
+    repeats: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
+    """Seconds of each rival in each of ``repeats`` rounds, where no two of them fit into memory together.
+
+    In every turn a rival is made anew, run once without being counted, timed in a second run, and released.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in rivals}
+    for _ in range(repeats):
+        for name, make in rivals.items():
+            seconds[name].append(_second_run(make(), clock))
+    return seconds
+
+
+def fastest(
+    rivals: Mapping[str, Callable[[], Callable[[], object]]],
+    clock: Callable[[], float] = time.perf_counter,
+) -> str | None:
+    """By the second of two runs each, one rival in memory at a time; None if not one of them runs."""
+    seconds = {}
+    for name, make in rivals.items():
+        try:
+            seconds[name] = _second_run(make(), clock)
+        except Exception as error:
+            print(f"{name} does not run: {error}", file=sys.stderr)
+    return min(seconds, key=lambda name: seconds[name], default=None)
+
+
+def _second_run(run: Callable[[], object], clock: Callable[[], float]) -> float:
+    run()
+    start = clock()
+    run()
+    return clock() - start
 
 
 def median_ratio(seconds: Sequence[float], reference: Sequence[float]) -> float:

@@ -31,7 +31,7 @@ height and width.
 - *prefix sum*: its statistics made local in the published way, 2-D prefix sums and replicate padding, exported the
   same way. Restormer's published form, a loop over windows, is unrolled by an export for one
   size; it has no such file. An export that takes more than ten minutes is given up: MPRNet's, with 70
-  statistics. Restormer at 720x1280 needs more than 24 GB for its rivals together.
+  statistics.
 - *PyTorch*: eager, without a file, global and with prefix sums.
 - *exact*, *fast*: the files of tlcconvert, local, without and with `--fast`.
 
@@ -171,8 +171,10 @@ def notes(rows: Sequence[Row]) -> str:
     for row in rows:
         peers = ", ".join(f"{kind} {name}" for kind, name in row.peers.items())
         reduced = f"{row.subject.note}; " if row.subject.note else ""
+        alone = f"; loaded for every round: {row.subject.one_at_a_time}" if row.subject.one_at_a_time else ""
         lines.append(
-            f"- {row.subject.name}: {reduced}trained at {row.subject.train_size}; fastest exports: {peers}."
+            f"- {row.subject.name}: {reduced}trained at {row.subject.train_size}; "
+            f"fastest exports: {peers}{alone}."
         )
     return "\n".join(lines)
 

@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import functools
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from benchmarks.interleaved import interleaved_seconds, median_ratio
+from benchmarks.interleaved import fastest, interleaved_seconds, median_ratio, seconds_one_at_a_time
 from benchmarks.latency_files import (
     EXACT,
     FAST,
@@ -30,6 +29,9 @@ from benchmarks.latency_memory import FreshProcess, fresh_process
 from benchmarks.latency_profile import product_share
 from benchmarks.latency_subjects import Subject
 from benchmarks.prefix_sum import make_local
+
+Maker = Callable[[], Callable[[], object]]
+"""Loads a file or builds a network, and returns what runs it; whoever drops that releases its memory."""
 
 EAGER_GLOBAL, EAGER_LOCAL = "eager global", "eager local"
 _SAME = 0.01
@@ -80,18 +82,21 @@ def measure(subject: Subject, folder: Path, repeats: int, threads: int = 1) -> R
     files, peers = {}, {}
     for kind in (GLOBAL, PREFIX_SUM):
         rivals = peer_files(subject, kind, folder)
-        fastest = _fastest(rivals, subject, threads)
-        if fastest is not None:
-            peers[kind] = fastest
-            files[kind] = rivals[fastest]
+        winner = fastest(_makers(rivals, subject, threads), _clock(threads))
+        if winner is not None:
+            peers[kind] = winner
+            files[kind] = rivals[winner]
     files |= {
         kind: our_file(subject, kind, folder) for kind in ((EXACT, FAST) if subject.has_means else (EXACT,))
     }
     if PREFIX_SUM in files:
         _check_same(subject, files[PREFIX_SUM], files[EXACT])
     processes = {kind: fresh_process(file, subject.channels, subject.size) for kind, file in files.items()}
-    runs = _runs_of(files, subject, threads) | _eager_runs(subject, threads)
-    seconds = _timed(runs, repeats, threads)
+    makers = _makers(files, subject, threads) | _eager_makers(subject, threads)
+    if subject.one_at_a_time:
+        seconds = seconds_one_at_a_time(makers, repeats, _clock(threads))
+    else:
+        seconds = _timed(makers, repeats, threads)
     products = product_share(files[EXACT], subject.channels, subject.size)
     return Row(subject, seconds, peers, processes, products, datetime.date.today().isoformat())
 
@@ -100,7 +105,7 @@ def ablation(subject: Subject, passes: Sequence[str], folder: Path, repeats: int
     """Time of the exact file made without each pass, over that of the whole one."""
     files = {name: file_without(subject, name, folder) for name in passes}
     whole = our_file(subject, EXACT, folder)
-    seconds = _timed(_runs_of(files | {EXACT: whole}, subject, 1), repeats, 1)
+    seconds = _timed(_makers(files | {EXACT: whole}, subject, 1), repeats, 1)
     return {name: median_ratio(seconds[name], seconds[EXACT]) for name in files}
 
 
@@ -113,48 +118,38 @@ def per_pixel(
     for height, width in sizes:
         sized = dataclasses.replace(subject, size=(height, width))
         costs[f"{height}x{width}"] = {
-            kind: statistics.median(_timed({kind: _run_of(file, sized, 1)}, repeats, 1)[kind])
-            / (height * width)
-            * 1e9
-            for kind, file in files.items()
+            kind: statistics.median(_timed({kind: make}, repeats, 1)[kind]) / (height * width) * 1e9
+            for kind, make in _makers(files, sized, 1).items()
         }
     return costs
 
 
-def _fastest(files: Mapping[str, Path], subject: Subject, threads: int) -> str | None:
-    """By the second of two runs each, one file in memory at a time; None if not one of them runs."""
-    seconds = {}
-    for name, file in files.items():
-        try:
-            seconds[name] = _timed({name: _run_of(file, subject, threads)}, 1, threads)[name][0]
-        except Exception as error:
-            print(f"{name} does not run: {error}", file=sys.stderr)
-    return min(seconds, key=lambda name: seconds[name], default=None)
+def _clock(threads: int) -> Callable[[], float]:
+    return time.process_time if threads == 1 else time.perf_counter
 
 
-def _timed(runs: Mapping[str, Callable[[], object]], repeats: int, threads: int) -> dict[str, list[float]]:
-    clock = time.process_time if threads == 1 else time.perf_counter
-    return interleaved_seconds(runs, repeats, clock=clock)
+def _timed(makers: Mapping[str, Maker], repeats: int, threads: int) -> dict[str, list[float]]:
+    runs = {kind: make() for kind, make in makers.items()}
+    return interleaved_seconds(runs, repeats, clock=_clock(threads))
 
 
-def _eager_runs(subject: Subject, threads: int) -> dict[str, Callable[[], object]]:
+def _eager_makers(subject: Subject, threads: int) -> dict[str, Maker]:
     """The network in PyTorch, as it is and with prefix sums."""
     torch.set_num_threads(threads)
-    networks = {EAGER_GLOBAL: subject.network()}
-    if subject.has_means:
-        networks[EAGER_LOCAL] = subject.network()
-        make_local(networks[EAGER_LOCAL], subject.channels, subject.train_size)
+    kinds = (EAGER_GLOBAL, EAGER_LOCAL) if subject.has_means else (EAGER_GLOBAL,)
+    return {kind: functools.partial(_eager_run_of, subject, kind) for kind in kinds}
+
+
+def _eager_run_of(subject: Subject, kind: str) -> Callable[[], torch.Tensor]:
+    network = subject.network()
+    if kind == EAGER_LOCAL:
+        make_local(network, subject.channels, subject.train_size)
     image = torch.rand(1, subject.channels, *subject.size)
-    return {kind: functools.partial(_eager_run, network, image) for kind, network in networks.items()}
+    return torch.no_grad()(lambda: network(image))
 
 
-def _eager_run(network: torch.nn.Module, image: torch.Tensor) -> object:
-    with torch.no_grad():
-        return network(image)
-
-
-def _runs_of(files: Mapping[str, Path], subject: Subject, threads: int) -> dict[str, Callable[[], object]]:
-    return {name: _run_of(file, subject, threads) for name, file in files.items()}
+def _makers(files: Mapping[str, Path], subject: Subject, threads: int) -> dict[str, Maker]:
+    return {kind: functools.partial(_run_of, file, subject, threads) for kind, file in files.items()}
 
 
 def _run_of(file: Path, subject: Subject, threads: int) -> Callable[[], list[np.ndarray]]:

@@ -20,6 +20,7 @@ class Subject:
         size: height and width of the timed image.
         note: what was reduced to keep a run short.
         has_means: whether its statistics are means and norms, which have the published local form and a fast one.
+        one_at_a_time: why no two of its rivals are kept in memory together; each is then loaded for every round.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Subject:
     channels: int = 3
     output_index: int | None = None
     has_means: bool = True
+    one_at_a_time: str = ""
 
     def network(self) -> nn.Module:
         """The network in eval mode, the same on every call; zeroed residual scales are drawn at random."""
@@ -116,10 +118,17 @@ def attention_subject(core: bool, train_size: tuple[int, int], size: tuple[int, 
     name = f"{'attention core' if core else 'Restormer'} {size[0]}x{size[1]}, overlap {overlap:.1f}"
     if core:
         return Subject(name, AttentionCore, train_size, size, "48 channels", channels=144, has_means=False)
-    # With 48 channels at 720x1280, two files do not fit into 24 GB of memory together.
-    channels = 48 if size[0] < 720 else 24
-    note = f"{channels} channels, 1 block per level"
-    return Subject(name, lambda: restormer(channels), train_size, size, note, has_means=False)
+    large = size[0] >= 720
+    channels = 24 if large else 48
+    return Subject(
+        name,
+        lambda: restormer(channels),
+        train_size,
+        size,
+        f"{channels} channels, 1 block per level",
+        has_means=False,
+        one_at_a_time="its rivals need more than 24 GB together" if large else "",
+    )
 
 
 def window_area(train_size: tuple[int, int], size: tuple[int, int]) -> int:
