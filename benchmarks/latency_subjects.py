@@ -106,6 +106,17 @@ def mprnet() -> nn.Module:
     return MPRNet(n_feat=24, scale_unetfeats=12, scale_orsnetfeats=8, num_cab=1)
 
 
+def compact() -> nn.Module:
+    """Slopes are drawn at random: as they start, all equal, they are one."""
+    from spandrel.architectures.Compact import Compact
+
+    network = Compact(num_feat=64, num_conv=16, upscale=2, act_type="prelu")
+    for module in network.modules():
+        if isinstance(module, nn.PReLU):
+            nn.init.uniform_(module.weight)
+    return network
+
+
 def restormer(channels: int) -> nn.Module:
     from spandrel_extra_arches.architectures.Restormer import Restormer
 
@@ -166,8 +177,12 @@ ABLATED = (
             "keep_map_sizes",
         ),
     ),
-    (ATTENTIONS[4], ("whole_channel_blocks", "split_convolution")),
+    (ATTENTIONS[4], ("whole_channel_blocks", "split_convolution", "gelu", "token_norm")),
     (SUBJECTS[2], ("squeeze_first", "pixel_shuffle")),
+    (
+        Subject("Compact x2", compact, 64, (256, 384), "64 channels, 16 convolutions"),
+        ("channel_prelu",),
+    ),
     (SUBJECTS[4], ("squeeze_first",)),
 )
 """Networks, and the passes left out of them one at a time."""
