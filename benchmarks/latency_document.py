@@ -8,10 +8,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.folding_document import DISTRIBUTIONS, processor, table
+from benchmarks.latency_cells import cell, size
 from benchmarks.latency_files import EXACT, FAST, GLOBAL, PREFIX_SUM
-from benchmarks.latency_measurement import EAGER_GLOBAL, EAGER_LOCAL, Row
-from benchmarks.latency_subjects import PER_PIXEL
+from benchmarks.latency_measurement import ADD, CONVOLUTION, EAGER_GLOBAL, EAGER_LOCAL, Row
+from benchmarks.latency_subjects import PER_PIXEL, PER_PIXEL_CHANNELS
+from benchmarks.latency_targets import growth
+from benchmarks.latency_targets_document import targets
 
+COSTS = (EXACT, GLOBAL, CONVOLUTION, ADD)
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
@@ -36,6 +40,23 @@ height and width.
 - *exact*, *fast*: the files of tlcconvert, local, without and with `--fast`.
 
 ![Time over that of the global network's best export](benchmarks.svg)
+
+## Targets
+
+Processor time is compared in onnxruntime on the CPU, one thread. A *floor* is what no file gets below on this
+machine; it is measured together with the row.
+
+- Time: convolutions and matrix products of the exact file. The SE block and the attention core are bound by memory;
+  theirs adds the least traffic: maps read once (by the SE block twice, since means must be complete before they
+  are applied) and the result written once, as fast as one `Add` reads and writes maps of that size.
+- Peak memory, of the exact or the fast file, whichever is larger: the process with the exact file loaded, its image
+  made and nothing run, and the maps that the largest convolution or product reads and writes, or the output if that
+  is larger.
+- First run, of the exact or the fast file: a third run and the first touch of those maps, as one `Add` that writes as
+  much pays for it.
+- Cost of a pixel at the sizes [below](#cost-per-pixel): that of a convolution and an addition.
+
+{targets(rows, per_pixel)}
 
 ## Time
 
@@ -113,12 +134,16 @@ Time of the file made without one pass over that of the whole one, one thread.
         PER_PIXEL.train_size
     }, one thread; the global file is onnxsim's. Nothing
 is computed more often in a larger image; its maps are further from the processor. The smallest one fits into its
-windows, and its statistics are one vector.
+windows, and its statistics are one vector. What the machine itself does is shown by a 3x3 convolution of
+{PER_PIXEL_CHANNELS} channels followed by an addition, and by an addition over {
+        PER_PIXEL_CHANNELS
+    } channels alone.
 
 {
         table(
-            ("image", "exact, ns per pixel", "global, ns per pixel"),
-            [costs(*item) for item in per_pixel.items()],
+            ("image, ns per pixel", *COSTS),
+            [costs(*item) for item in per_pixel.items()]
+            + [["largest / smallest", *(cell(growth(per_pixel, kind)) for kind in COSTS)]],
         )
     }
 
@@ -155,7 +180,7 @@ def times(row: Row) -> list[str]:
 
 
 def costs(label: str, by_kind: Mapping[str, float]) -> list[str]:
-    return [label, f"{by_kind[EXACT]:.0f}", f"{by_kind[GLOBAL]:.0f}"]
+    return [label, *(f"{by_kind[kind]:.0f}" if kind in by_kind else "-" for kind in COSTS)]
 
 
 def memory(row: Row) -> list[str]:
@@ -177,14 +202,6 @@ def notes(rows: Sequence[Row]) -> str:
             f"fastest exports: {peers}{alone}."
         )
     return "\n".join(lines)
-
-
-def cell(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.2f}"
-
-
-def size(pixels: tuple[int, int]) -> str:
-    return f"{pixels[0]}x{pixels[1]}"
 
 
 def machine(rows: Sequence[Row]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,15 +26,18 @@ from benchmarks.latency_files import (
     our_file,
     peer_files,
 )
+from benchmarks.latency_floors import Floors, measure_floors
 from benchmarks.latency_memory import FreshProcess, fresh_process
-from benchmarks.latency_profile import product_share
-from benchmarks.latency_subjects import Subject
+from benchmarks.latency_operators import add_file, convolution_file
+from benchmarks.latency_profile import products
+from benchmarks.latency_subjects import PER_PIXEL_CHANNELS, Subject
 from benchmarks.prefix_sum import make_local
 
 Maker = Callable[[], Callable[[], object]]
 """Loads a file or builds a network, and returns what runs it; whoever drops that releases its memory."""
 
 EAGER_GLOBAL, EAGER_LOCAL = "eager global", "eager local"
+CONVOLUTION, ADD = "convolution and addition", "addition"
 _SAME = 0.01
 """Largest difference, of the output's scale, between a file with prefix sums in float32 and the exact one."""
 
@@ -48,6 +52,7 @@ class Row:
         processes: memory and first runs, by kind of file.
         products: share of the exact file's time in convolutions and matrix products.
         measured: the day.
+        floors: what no file of the subject gets below.
     """
 
     subject: Subject
@@ -56,6 +61,7 @@ class Row:
     processes: Mapping[str, FreshProcess]
     products: float
     measured: str
+    floors: Floors | None = None
 
     def milliseconds(self, kind: str) -> float:
         return 1000 * statistics.median(self.seconds[kind])
@@ -97,8 +103,10 @@ def measure(subject: Subject, folder: Path, repeats: int, threads: int = 1) -> R
         seconds = seconds_one_at_a_time(makers, repeats, _clock(threads))
     else:
         seconds = _timed(makers, repeats, threads)
-    products = product_share(files[EXACT], subject.channels, subject.size)
-    return Row(subject, seconds, peers, processes, products, datetime.date.today().isoformat())
+    needed = products(files[EXACT], subject.channels, subject.size)
+    floors = measure_floors(subject, max(needed.largest, processes[EXACT].output or 0))
+    today = datetime.date.today().isoformat()
+    return Row(subject, seconds, peers, processes, needed.share, today, floors)
 
 
 def ablation(subject: Subject, passes: Sequence[str], folder: Path, repeats: int) -> dict[str, float]:
@@ -112,16 +120,30 @@ def ablation(subject: Subject, passes: Sequence[str], folder: Path, repeats: int
 def per_pixel(
     subject: Subject, sizes: Sequence[tuple[int, int]], folder: Path, repeats: int
 ) -> dict[str, dict[str, float]]:
-    """Median nanoseconds per pixel at each height and width, of the exact file and of a global one."""
-    files = {EXACT: our_file(subject, EXACT, folder), GLOBAL: peer_files(subject, GLOBAL, folder)["onnxsim"]}
+    """Median nanoseconds per pixel at each height and width.
+
+    Of the exact file, of a global one, and of the least a network does to as many channels as it has inside.
+    """
+    inside = dataclasses.replace(subject, channels=PER_PIXEL_CHANNELS)
+    files = {
+        EXACT: (subject, our_file(subject, EXACT, folder)),
+        GLOBAL: (subject, peer_files(subject, GLOBAL, folder)["onnxsim"]),
+        CONVOLUTION: (inside, convolution_file(folder / subject.name / "convolution.onnx", inside.channels)),
+        ADD: (inside, add_file(folder / subject.name / "add.onnx")),
+    }
     costs: dict[str, dict[str, float]] = {}
-    for height, width in sizes:
-        sized = dataclasses.replace(subject, size=(height, width))
-        costs[f"{height}x{width}"] = {
-            kind: statistics.median(_timed({kind: make}, repeats, 1)[kind]) / (height * width) * 1e9
-            for kind, make in _makers(files, sized, 1).items()
+    for size in sizes:
+        costs[f"{size[0]}x{size[1]}"] = {
+            kind: _cost(file, dataclasses.replace(run_on, size=size), repeats)
+            for kind, (run_on, file) in files.items()
         }
     return costs
+
+
+def _cost(file: Path, subject: Subject, repeats: int) -> float:
+    """Median nanoseconds per pixel, with no other file in memory."""
+    (seconds,) = _timed(_makers({EXACT: file}, subject, 1), repeats, 1).values()
+    return statistics.median(seconds) / math.prod(subject.size) * 1e9
 
 
 def _clock(threads: int) -> Callable[[], float]:

@@ -1,10 +1,12 @@
-"""The share of a file's time that goes into products: what no rearrangement of the rest can save."""
+"""The products of a file: time and maps that no rearrangement of the rest can save."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -12,8 +14,36 @@ import onnxruntime
 _PRODUCTS = {"Conv", "ConvTranspose", "FusedConv", "FusedMatMul", "Gemm", "MatMul"}
 
 
-def product_share(file: Path, channels: int, size: tuple[int, int]) -> float:
-    """Time in convolutions and matrix products over time in all operators, in onnxruntime's profile of one run."""
+@dataclass(frozen=True)
+class Products:
+    """Convolutions and matrix products of a file in one run.
+
+    Attributes:
+        share: of the time of the run.
+        largest: MiB of the one with the largest maps: those it reads and those it writes, without weights.
+    """
+
+    share: float
+    largest: float
+
+
+def products(file: Path, channels: int, size: tuple[int, int]) -> Products:
+    """From onnxruntime's profile of the third run on an image of ``size`` (height, width), one thread."""
+    events = _profile(file, channels, size)
+    run = [event for event in events if event["name"] == "model_run"][2]
+    kernels = [
+        event
+        for event in events
+        if event["name"].endswith("_kernel_time")
+        and event["ts"] >= run["ts"]
+        and event["args"]["op_name"] in _PRODUCTS
+    ]
+    maps = [int(event["args"]["activation_size"]) + int(event["args"]["output_size"]) for event in kernels]
+    return Products(sum(event["dur"] for event in kernels) / run["dur"], max(maps, default=0) / 2**20)
+
+
+def _profile(file: Path, channels: int, size: tuple[int, int]) -> list[dict[str, Any]]:
+    """Events of three runs; operators inside a loop have events of their own, within that of the loop."""
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -22,14 +52,6 @@ def product_share(file: Path, channels: int, size: tuple[int, int]) -> float:
         options.profile_file_prefix = str(Path(folder) / "profile")
         session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         image = np.random.default_rng(0).random((1, channels, *size), dtype=np.float32)
-        for _ in range(2):
+        for _ in range(3):
             session.run(None, {session.get_inputs()[0].name: image})
-        events = json.loads(Path(session.end_profiling()).read_text())
-    second_run = [event["ts"] for event in events if event["name"] == "model_run"][1]
-    kernels = [
-        (event["args"]["op_name"], event["dur"])
-        for event in events
-        if event["name"].endswith("_kernel_time") and event["ts"] >= second_run
-    ]
-    products = sum(microseconds for operator, microseconds in kernels if operator in _PRODUCTS)
-    return products / sum(microseconds for _, microseconds in kernels)
+        return json.loads(Path(session.end_profiling()).read_text())

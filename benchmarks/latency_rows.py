@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.latency_floors import Floors
 from benchmarks.latency_measurement import Row
 from benchmarks.latency_memory import FreshProcess
 from benchmarks.latency_subjects import SUBJECTS, Subject
@@ -49,7 +50,16 @@ def write(file: Path, measurements: Measurements) -> None:
 
 def _row(subject: Subject, stored: Mapping[str, Any]) -> Row:
     processes = {kind: FreshProcess(**process) for kind, process in stored["processes"].items()}
-    return Row(subject, stored["seconds"], stored["peers"], processes, stored["products"], stored["measured"])
+    floors = Floors(**stored["floors"]) if stored.get("floors") else None
+    return Row(
+        subject,
+        stored["seconds"],
+        stored["peers"],
+        processes,
+        stored["products"],
+        stored["measured"],
+        floors,
+    )
 
 
 def _plain(row: Row) -> dict[str, Any]:
@@ -59,4 +69,5 @@ def _plain(row: Row) -> dict[str, Any]:
         "processes": {kind: dataclasses.asdict(process) for kind, process in row.processes.items()},
         "products": round(row.products, 3),
         "measured": row.measured,
+        "floors": dataclasses.asdict(row.floors) if row.floors else None,
     }

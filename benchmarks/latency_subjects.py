@@ -20,6 +20,8 @@ class Subject:
         size: height and width of the timed image.
         note: what was reduced to keep a run short.
         has_means: whether its statistics are means and norms, which have the published local form and a fast one.
+        least_traffic: maps as large as the image that any file of it reads or writes besides products, where that
+            takes most of the time.
         one_at_a_time: why no two of its rivals are kept in memory together; each is then loaded for every round.
     """
 
@@ -31,6 +33,7 @@ class Subject:
     channels: int = 3
     output_index: int | None = None
     has_means: bool = True
+    least_traffic: float = 0
     one_at_a_time: str = ""
 
     def network(self) -> nn.Module:
@@ -128,7 +131,17 @@ def attention_subject(core: bool, train_size: tuple[int, int], size: tuple[int, 
     overlap = window_area(train_size, size) / (size[0] * size[1])
     name = f"{'attention core' if core else 'Restormer'} {size[0]}x{size[1]}, overlap {overlap:.1f}"
     if core:
-        return Subject(name, AttentionCore, train_size, size, "48 channels", channels=144, has_means=False)
+        return Subject(
+            name,
+            AttentionCore,
+            train_size,
+            size,
+            "48 channels",
+            channels=144,
+            has_means=False,
+            # Query, key and value are read, and a third as much is written.
+            least_traffic=4 / 3,
+        )
     large = size[0] >= 720
     channels = 24 if large else 48
     return Subject(
@@ -163,7 +176,16 @@ SUBJECTS = (
     Subject("HINet", HINet, 128, (256, 384), output_index=-1),
     Subject("RCAN x2", rcan, 48, (360, 640), "2 groups of 3 blocks, of 10 of 20"),
     Subject("MPRNet", mprnet, 256, (360, 640), "24, 12 and 8 channels, 1 block of 8", output_index=0),
-    Subject("SE block", lambda: SqueezeBlock(32), 256, (720, 1280), "32 channels", channels=32),
+    Subject(
+        "SE block",
+        lambda: SqueezeBlock(32),
+        256,
+        (720, 1280),
+        "32 channels",
+        channels=32,
+        # Read for the means, read again to be scaled once they are known, and written.
+        least_traffic=3,
+    ),
     *ATTENTIONS,
 )
 ABLATED = (
@@ -188,5 +210,6 @@ ABLATED = (
 """Networks, and the passes left out of them one at a time."""
 
 PER_PIXEL = Subject("NAFNet-16", lambda: nafnet(16, 1), 256, (256, 256), "1 block per level")
+PER_PIXEL_CHANNELS = 16
 PIXELS = ((256, 256), (512, 768), (1080, 1920), (2160, 3840))
-"""The network whose cost per pixel is measured, and the heights and widths at which it is."""
+"""The network whose cost per pixel is measured, its channels inside, and the heights and widths at which it is."""

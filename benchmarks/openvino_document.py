@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.folding_document import processor, table
 from benchmarks.interleaved import median_ratio
-from benchmarks.latency_document import cell, size
+from benchmarks.latency_cells import cell, size
 from benchmarks.latency_files import EXACT, GLOBAL
 from benchmarks.latency_subjects import Subject
 

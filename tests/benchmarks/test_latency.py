@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-import onnx
 import pytest
-from onnx import TensorProto, helper
 from torch import nn
 
 from benchmarks.latency_document import document
 from benchmarks.latency_files import EXACT, FAST, GLOBAL, PREFIX_SUM, at_most
-from benchmarks.latency_measurement import EAGER_GLOBAL, EAGER_LOCAL, Row
+from benchmarks.latency_floors import Floors
+from benchmarks.latency_measurement import CONVOLUTION, EAGER_GLOBAL, EAGER_LOCAL, Row
 from benchmarks.latency_memory import FreshProcess, fresh_process
+from benchmarks.latency_operators import add_file
 from benchmarks.latency_plot import plot
 from benchmarks.latency_rows import Measurements, read, write
 from benchmarks.latency_subjects import SUBJECTS, Subject
 
-PER_PIXEL = {"256x256": {EXACT: 512.4, GLOBAL: 699.6}}
+PER_PIXEL = {
+    "256x256": {EXACT: 512.4, GLOBAL: 699.6, CONVOLUTION: 20.0},
+    "512x768": {EXACT: 768.6, GLOBAL: 699.6, CONVOLUTION: 24.0},
+}
 
 
 @pytest.fixture
 def rows() -> list[Row]:
     memory = {GLOBAL: 200.0, PREFIX_SUM: 500.0, EXACT: 210.0, FAST: 190.0}
-    processes = {kind: FreshProcess(peak, 3.0, 2.0) for kind, peak in memory.items()}
+    processes = {kind: FreshProcess(peak, 3.0, 2.0, 60.0, 8.0) for kind, peak in memory.items()}
     seconds = {GLOBAL: [1.0, 2.0], PREFIX_SUM: [4.0, 8.0], EXACT: [0.7, 1.4], FAST: [0.5, 1.0]}
     eager = {EAGER_GLOBAL: [3.0, 6.0], EAGER_LOCAL: [5.0, 10.0]}
     peers = {GLOBAL: "onnxsim", PREFIX_SUM: "onnxslim"}
@@ -34,7 +38,7 @@ def rows() -> list[Row]:
     attention = Subject("Attention & co", nn.Identity, 64, (96, 128))
     alone = {kind: process for kind, process in processes.items() if kind != PREFIX_SUM}
     return [
-        Row(net, seconds | eager, peers, processes, 0.75, "2030-01-02"),
+        Row(net, seconds | eager, peers, processes, 0.75, "2030-01-02", Floors(0.1, 40.0, 0.5)),
         Row(
             attention, {kind: seconds[kind] for kind in alone}, {GLOBAL: "onnxsim"}, alone, 0.5, "2030-01-03"
         ),
@@ -47,7 +51,7 @@ def test_the_page_has_ratios_within_a_round(rows: list[Row]) -> None:
     assert "| Attention & co | 96x128 | 1500 | 0.70 | 0.50 | - | - | - | 50% |" in page
     assert "| Net | 200 | 2.50 | 1.05 | 0.95 | 1.50 |" in page
     assert "| Net | channel_mean | 1.30 |" in page
-    assert "| 256x256 | 512 | 700 |" in page
+    assert "| 256x256 | 512 | 700 | 20 | - |" in page
     assert "Median over 2 rounds" in page
     assert "Measured on 2030-01-02 and 2030-01-03" in page
     assert "- Net: half of it; trained at 64; fastest exports: global onnxsim, prefix sum onnxslim." in page
@@ -62,6 +66,20 @@ def test_measurements_are_kept_in_the_order_of_the_networks(rows: list[Row], tmp
     assert again == kept
     assert [row.subject for row in again.in_order()] == list(SUBJECTS[:2])
     assert read(tmp_path / "none.json") == Measurements()
+
+
+def test_measurements_without_floors_are_read(rows: list[Row], tmp_path: Path) -> None:
+    file = tmp_path / "kept.json"
+    write(file, Measurements({SUBJECTS[0].name: dataclasses.replace(rows[0], subject=SUBJECTS[0])}))
+    stored = json.loads(file.read_text())
+    row = stored["rows"][SUBJECTS[0].name]
+    del row["floors"]
+    for process in row["processes"].values():
+        del process["loaded"], process["output"]
+    file.write_text(json.dumps(stored))
+    (again,) = read(file).in_order()
+    assert again.floors is None
+    assert again.processes[EXACT] == FreshProcess(210.0, 3.0, 2.0)
 
 
 def test_the_plot_has_a_bar_per_file(rows: list[Row]) -> None:
@@ -79,11 +97,9 @@ def test_a_simplifier_that_does_not_end_is_stopped() -> None:
 
 def test_memory_is_of_the_fresh_process(tmp_path: Path) -> None:
     """One that holds far less than this process, which imported PyTorch, and at least its image twice."""
-    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, "h", "w"])
-    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1, "h", "w"])
-    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "g", [image], [result])
-    file = tmp_path / "neg.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), file)
+    file = add_file(tmp_path / "add.onnx")
     small, large = (fresh_process(file, 1, size) for size in [(8, 8), (4096, 4096)])
     assert small.peak < 250
     assert 128 <= large.peak - small.peak < 400
+    assert large.loaded is not None and 64 <= large.peak - large.loaded < 128
+    assert large.output == 64

@@ -1,0 +1,143 @@
+"""What is to be reached, by which networks, and what keeps a file from it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from benchmarks.latency_files import EXACT, FAST, GLOBAL, PREFIX_SUM
+from benchmarks.latency_measurement import Row
+from benchmarks.latency_memory import FreshProcess
+
+Costs = Mapping[str, Mapping[str, float]]
+"""Nanoseconds per pixel, by size of the image and by kind of file."""
+
+FLATNESS = 1.10
+"""What the cost per pixel is to be at most at one size, over that at another."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ratio that is to be at most ``limit``.
+
+    Attributes:
+        networks: what their names begin with.
+        measured, floor: of the row of a network; None where it has not been measured.
+        why: what keeps a file above the limit, for the networks that miss it.
+    """
+
+    what: str
+    networks: tuple[str, ...]
+    limit: float
+    measured: Callable[[Row], float | None]
+    floor: Callable[[Row], float | None]
+    why: str
+
+    def applies_to(self, row: Row) -> bool:
+        return row.subject.name.startswith(self.networks)
+
+    def is_missed_by(self, row: Row) -> bool:
+        measured = self.measured(row)
+        return measured is not None and not is_met(measured, self.limit)
+
+
+def is_met(measured: float, limit: float) -> bool:
+    """To the two digits that are shown."""
+    return round(measured, 2) <= limit
+
+
+def least_time(row: Row, reference: str) -> float | None:
+    """Products of the exact file and the least traffic beside them, over the time of ``reference``."""
+    if reference not in row.seconds or (row.subject.least_traffic and row.floors is None):
+        return None
+    traffic = row.floors.traffic if row.floors else 0
+    return (row.products * row.milliseconds(EXACT) + 1000 * traffic) / row.milliseconds(reference)
+
+
+def peak(row: Row) -> float:
+    """Of the exact and the fast file, the larger one, over the global network's."""
+    return max(process.peak for process in _ours(row)) / row.processes[GLOBAL].peak
+
+
+def least_peak(row: Row) -> float | None:
+    """The file loaded, its image, and the maps it cannot do without, over the peak of the global network's."""
+    loaded = row.processes[EXACT].loaded
+    if loaded is None or row.floors is None:
+        return None
+    return (loaded + row.floors.maps) / row.processes[GLOBAL].peak
+
+
+def first_run(row: Row) -> float:
+    """Over the third, of the exact and the fast file, the larger one."""
+    return max(process.first / process.steady for process in _ours(row))
+
+
+def least_first_run(row: Row) -> float | None:
+    """A third run, and the first touch of the maps that the file cannot do without."""
+    return None if row.floors is None else 1 + row.floors.touch / row.processes[EXACT].steady
+
+
+def growth(costs: Costs, kind: str) -> float | None:
+    """Largest over smallest cost of a pixel; None where a size has none."""
+    of_kind = [by_kind[kind] for by_kind in costs.values() if kind in by_kind]
+    return max(of_kind) / min(of_kind) if of_kind and len(of_kind) == len(costs) else None
+
+
+def flatness_is_missed(costs: Costs) -> bool:
+    measured = growth(costs, EXACT)
+    return measured is not None and not is_met(measured, FLATNESS)
+
+
+def _ours(row: Row) -> list[FreshProcess]:
+    return [row.processes[kind] for kind in (EXACT, FAST) if kind in row.processes]
+
+
+def _time(kind: str, reference: str, networks: tuple[str, ...], limit: float, why: str) -> Goal:
+    def measured(row: Row) -> float | None:
+        return row.ratio(kind, reference)
+
+    floor = functools.partial(least_time, reference=reference)
+    return Goal(f"{kind} / {reference}", networks, limit, measured, floor, why)
+
+
+_NAFNET = """\
+A norm over channels needs a mean before it centres, and a variance before it scales. The global network has the same
+norms; each is several operators, and each operator reads and writes whole maps."""
+_MEANS = """\
+The convolutions are the same in both files. A local mean is a sum over windows where the global one is a single pass,
+and what it scales is scaled by a map to be read where the global one is a number per channel. The floor counts
+neither."""
+_WINDOWS = """\
+A product takes whole tensors. So each window is copied out of query, key and value, and its result into the map. The
+floor counts one reading of the maps and one writing of the result; an operator that copies does both, and a global
+attention multiplies maps where they are."""
+_GATE = """\
+The floor reads the map for its sums, reads it again to scale it, and writes it. Operators hand over whole tensors, so
+sums over windows and the gate are written and read as well. Operators broadcast along whole axes only: a gate that
+differs from window to window is replicated before it scales."""
+_PEAK = """\
+The floor counts one product at a time. A file also holds maps for later operators, and onnxruntime keeps what it
+allocated in the first run beside the block it plans for the later ones, in every file. Local statistics add maps as
+large as those they scale, where the global network has numbers."""
+_FIRST_RUN = """\
+The first touch of a page takes longer than several passes over it. A file of a few passes is thus slow at first
+whatever they are: an addition alone exceeds the limit many times. The floor counts the maps of one product or the
+output; every map between operators is touched as well."""
+FLATNESS_WHY = """\
+The maps of a small image stay in the caches of the processor and those of a large one do not. A convolution with an
+addition, and an addition alone, grow dearer too, without any statistic; operators of ONNX pass over whole maps, so
+a network cannot finish one part of the image before the next."""
+
+_EVERY = ("",)
+GOALS = (
+    _time(EXACT, GLOBAL, ("NAFNet-32",), 0.70, _NAFNET),
+    _time(FAST, GLOBAL, ("NAFNet-32",), 0.68, _NAFNET),
+    _time(EXACT, PREFIX_SUM, ("NAFNet-32",), 0.60, _NAFNET),
+    _time(EXACT, GLOBAL, ("HINet", "RCAN", "MPRNet"), 1.00, _MEANS),
+    _time(EXACT, GLOBAL, ("Restormer",), 1.05, _WINDOWS),
+    _time(EXACT, GLOBAL, ("attention core",), 1.30, _WINDOWS),
+    _time(EXACT, PREFIX_SUM, ("SE block",), 0.25, _GATE),
+    Goal("peak memory / global", _EVERY, 1.10, peak, least_peak, _PEAK),
+    Goal("first / third run", _EVERY, 1.50, first_run, least_first_run, _FIRST_RUN),
+)
