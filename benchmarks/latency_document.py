@@ -47,11 +47,12 @@ Processor time is compared in onnxruntime on the CPU, one thread. A *floor* is w
 machine; it is measured together with the row.
 
 - Time: convolutions and matrix products of the exact file. The SE block and the attention core are bound by memory;
-  theirs adds the least traffic: maps read once (by the SE block twice, since means must be complete before they
-  are applied) and the result written once, as fast as one `Add` reads and writes maps of that size.
+  theirs adds the least traffic beside the products: the image read once and the output written once, as fast as one
+  `Add` reads and writes maps of that size. That reading is for windows to be cut out, or for the SE block to scale
+  its map, which its first convolution has read before.
 - Peak memory, of the exact or the fast file, whichever is larger: the process with the exact file loaded, its image
-  made and nothing run, and the maps that the largest convolution or product reads and writes, or the output if that
-  is larger.
+  made and nothing run, and the maps that the largest convolution or product reads and writes besides the image, or
+  the output if that is larger.
 - First run, of the exact or the fast file: a third run and the first touch of those maps, as one `Add` that writes as
   much pays for it.
 - Cost of a pixel at the sizes [below](#cost-per-pixel): that of a convolution and an addition.

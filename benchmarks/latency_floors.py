@@ -11,15 +11,14 @@ from benchmarks.latency_memory import fresh_process
 from benchmarks.latency_operators import add_file
 from benchmarks.latency_subjects import Subject
 
-_MIB = 2**20
-
 
 @dataclass(frozen=True)
 class Floors:
     """What the machine takes at the least, besides convolutions and matrix products.
 
     Attributes:
-        traffic: seconds to read and write the subject's least traffic, as fast as an addition does it.
+        traffic: seconds to read the image and write the output, as fast as an addition does it; 0 for a subject that
+            is not bound by memory.
         maps: MiB that exist at once: the maps of the file's largest product, or its output where that is more.
         touch: seconds that the first touch of as many takes: what an addition that writes them takes longer in its
             first run than in its third.
@@ -30,11 +29,16 @@ class Floors:
     touch: float
 
 
-def measure_floors(subject: Subject, maps: float) -> Floors:
-    """Floors of a subject whose exact file cannot do without ``maps`` MiB."""
-    channels = math.ceil(maps * _MIB / (4 * math.prod(subject.size)))
+def measure_floors(subject: Subject, output: float, product: float) -> Floors:
+    """Floors of a subject with ``output`` MiB of outputs, and ``product`` MiB of maps at its largest product."""
+    maps = max(output, product)
+    channel = 4 * math.prod(subject.size) / 2**20
     with tempfile.TemporaryDirectory() as folder:
         add = add_file(Path(folder) / "add.onnx")
-        image = fresh_process(add, subject.channels, subject.size)
-        written = fresh_process(add, channels, subject.size)
-    return Floors(subject.least_traffic / 2 * image.steady, maps, written.first - written.steady)
+        touching = fresh_process(add, math.ceil(maps / channel), subject.size)
+        touch = touching.first - touching.steady
+        if not subject.is_bound_by_memory:
+            return Floors(0, maps, touch)
+        moving = fresh_process(add, subject.channels, subject.size)
+    image = subject.channels * channel
+    return Floors(moving.steady * (image + output) / (2 * image), maps, touch)

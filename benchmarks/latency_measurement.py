@@ -104,7 +104,7 @@ def measure(subject: Subject, folder: Path, repeats: int, threads: int = 1) -> R
     else:
         seconds = _timed(makers, repeats, threads)
     needed = products(files[EXACT], subject.channels, subject.size)
-    floors = measure_floors(subject, max(needed.largest, processes[EXACT].output or 0))
+    floors = measure_floors(subject, processes[EXACT].output or 0, needed.largest)
     today = datetime.date.today().isoformat()
     return Row(subject, seconds, peers, processes, needed.share, today, floors)
 

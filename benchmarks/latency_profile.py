@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ class Products:
 
     Attributes:
         share: of the time of the run.
-        largest: MiB of the one with the largest maps: those it reads and those it writes, without weights.
+        largest: MiB of the one with the largest maps: those it reads and those it writes, without weights and the
+            image.
     """
 
     share: float
@@ -38,8 +40,15 @@ def products(file: Path, channels: int, size: tuple[int, int]) -> Products:
         and event["ts"] >= run["ts"]
         and event["args"]["op_name"] in _PRODUCTS
     ]
-    maps = [int(event["args"]["activation_size"]) + int(event["args"]["output_size"]) for event in kernels]
-    return Products(sum(event["dur"] for event in kernels) / run["dur"], max(maps, default=0) / 2**20)
+    image = [1, channels, *size]
+    largest = max((_maps(event["args"], image) for event in kernels), default=0)
+    return Products(sum(event["dur"] for event in kernels) / run["dur"], largest / 2**20)
+
+
+def _maps(operator: dict[str, Any], image: list[int]) -> int:
+    """Bytes that an operator reads and writes; a map of the shape of the image is taken for it."""
+    is_image = {"float": image} in operator["input_type_shape"]
+    return int(operator["activation_size"]) + int(operator["output_size"]) - is_image * 4 * math.prod(image)
 
 
 def _profile(file: Path, channels: int, size: tuple[int, int]) -> list[dict[str, Any]]:

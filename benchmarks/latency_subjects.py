@@ -20,8 +20,7 @@ class Subject:
         size: height and width of the timed image.
         note: what was reduced to keep a run short.
         has_means: whether its statistics are means and norms, which have the published local form and a fast one.
-        least_traffic: maps as large as the image that any file of it reads or writes besides products, where that
-            takes most of the time.
+        is_bound_by_memory: whether reading and writing maps takes most of its time.
         one_at_a_time: why no two of its rivals are kept in memory together; each is then loaded for every round.
     """
 
@@ -33,7 +32,7 @@ class Subject:
     channels: int = 3
     output_index: int | None = None
     has_means: bool = True
-    least_traffic: float = 0
+    is_bound_by_memory: bool = False
     one_at_a_time: str = ""
 
     def network(self) -> nn.Module:
@@ -139,8 +138,7 @@ def attention_subject(core: bool, train_size: tuple[int, int], size: tuple[int, 
             "48 channels",
             channels=144,
             has_means=False,
-            # Query, key and value are read, and a third as much is written.
-            least_traffic=4 / 3,
+            is_bound_by_memory=True,
         )
     large = size[0] >= 720
     channels = 24 if large else 48
@@ -183,8 +181,7 @@ SUBJECTS = (
         (720, 1280),
         "32 channels",
         channels=32,
-        # Read for the means, read again to be scaled once they are known, and written.
-        least_traffic=3,
+        is_bound_by_memory=True,
     ),
     *ATTENTIONS,
 )

@@ -49,7 +49,7 @@ def is_met(measured: float, limit: float) -> bool:
 
 def least_time(row: Row, reference: str) -> float | None:
     """Products of the exact file and the least traffic beside them, over the time of ``reference``."""
-    if reference not in row.seconds or (row.subject.least_traffic and row.floors is None):
+    if reference not in row.seconds or (row.subject.is_bound_by_memory and row.floors is None):
         return None
     traffic = row.floors.traffic if row.floors else 0
     return (row.products * row.milliseconds(EXACT) + 1000 * traffic) / row.milliseconds(reference)
@@ -102,8 +102,8 @@ def _time(kind: str, reference: str, networks: tuple[str, ...], limit: float, wh
 
 
 _NAFNET = """\
-A norm over channels needs a mean before it centres, and a variance before it scales. The global network has the same
-norms; each is several operators, and each operator reads and writes whole maps."""
+A norm over channels needs its mean before it centres and its variance before it scales. In standard operators each of
+these steps is one of its own, which reads and writes whole maps; the floor counts none of them."""
 _MEANS = """\
 The convolutions are the same in both files. A local mean is a sum over windows where the global one is a single pass,
 and what it scales is scaled by a map to be read where the global one is a number per channel. The floor counts
@@ -113,9 +113,9 @@ A product takes whole tensors. So each window is copied out of query, key and va
 floor counts one reading of the maps and one writing of the result; an operator that copies does both, and a global
 attention multiplies maps where they are."""
 _GATE = """\
-The floor reads the map for its sums, reads it again to scale it, and writes it. Operators hand over whole tensors, so
-sums over windows and the gate are written and read as well. Operators broadcast along whole axes only: a gate that
-differs from window to window is replicated before it scales."""
+The floor reads the map for its first convolution, reads it again to scale it, and writes it. Each operator writes a
+tensor for the next, so sums over windows and the gate are written and read as well. Operators broadcast along whole
+axes only: a gate that differs from window to window is replicated before it scales."""
 _PEAK = """\
 The floor counts one product at a time. A file also holds maps for later operators, and onnxruntime keeps what it
 allocated in the first run beside the block it plans for the later ones, in every file. Local statistics add maps as
@@ -126,8 +126,8 @@ whatever they are: an addition alone exceeds the limit many times. The floor cou
 output; every map between operators is touched as well."""
 FLATNESS_WHY = """\
 The maps of a small image stay in the caches of the processor and those of a large one do not. A convolution with an
-addition, and an addition alone, grow dearer too, without any statistic; operators of ONNX pass over whole maps, so
-a network cannot finish one part of the image before the next."""
+addition, and an addition alone, grow dearer too, without any statistic. An operator passes over its whole map before
+the next begins, and what it leaves in the caches is gone by then."""
 
 _EVERY = ("",)
 GOALS = (

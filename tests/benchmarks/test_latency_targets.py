@@ -25,7 +25,7 @@ def row() -> Row:
         EXACT: FreshProcess(105, 0.7, 0.5, loaded=40),
         FAST: FreshProcess(130, 0.8, 0.4),
     }
-    block = Subject("SE block", nn.Identity, 64, (96, 128), least_traffic=3)
+    block = Subject("SE block", nn.Identity, 64, (96, 128), is_bound_by_memory=True)
     return Row(block, seconds, {}, processes, 0.2, "2030-01-02", Floors(traffic=0.1, maps=30, touch=0.05))
 
 
