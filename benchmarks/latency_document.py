@@ -108,6 +108,7 @@ difference.
 ## Memory and first run
 
 Peak resident memory of a fresh process that loads a file and runs it, and the time of its first run over its third.
+*Add*: a file of one addition, which writes as much as the exact file has to hold at once ([targets](#targets)).
 
 {
         table(
@@ -118,6 +119,7 @@ Peak resident memory of a fresh process that loads a file and runs it, and the t
                 "exact / global",
                 "fast / global",
                 "exact, first / third run",
+                "Add, first / third run",
             ),
             [memory(row) for row in rows],
         )
@@ -188,7 +190,9 @@ def memory(row: Row) -> list[str]:
     peak = {kind: process.peak for kind, process in row.processes.items()}
     ratios = [peak[kind] / peak[GLOBAL] if kind in peak else None for kind in (PREFIX_SUM, EXACT, FAST)]
     exact = row.processes[EXACT]
-    return [row.subject.name, f"{peak[GLOBAL]:.0f}", *map(cell, ratios), cell(exact.first / exact.steady)]
+    ratios.append(exact.first / exact.steady)
+    ratios.append(row.floors.first / row.floors.steady if row.floors else None)
+    return [row.subject.name, f"{peak[GLOBAL]:.0f}", *map(cell, ratios)]
 
 
 def notes(rows: Sequence[Row]) -> str:

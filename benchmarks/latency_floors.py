@@ -20,13 +20,18 @@ class Floors:
         traffic: seconds to read the image and write the output, as fast as an addition does it; 0 for a subject that
             is not bound by memory.
         maps: MiB that exist at once: the maps of the file's largest product, or its output where that is more.
-        touch: seconds that the first touch of as many takes: what an addition that writes them takes longer in its
-            first run than in its third.
+        first, steady: seconds of the first and of the third run of an addition that writes as many.
     """
 
     traffic: float
     maps: float
-    touch: float
+    first: float
+    steady: float
+
+    @property
+    def touch(self) -> float:
+        """Seconds that the first touch of the maps takes."""
+        return self.first - self.steady
 
 
 def measure_floors(subject: Subject, output: float, product: float) -> Floors:
@@ -35,10 +40,10 @@ def measure_floors(subject: Subject, output: float, product: float) -> Floors:
     channel = 4 * math.prod(subject.size) / 2**20
     with tempfile.TemporaryDirectory() as folder:
         add = add_file(Path(folder) / "add.onnx")
-        touching = fresh_process(add, math.ceil(maps / channel), subject.size)
-        touch = touching.first - touching.steady
+        writing = fresh_process(add, math.ceil(maps / channel), subject.size)
         if not subject.is_bound_by_memory:
-            return Floors(0, maps, touch)
+            return Floors(0, maps, writing.first, writing.steady)
         moving = fresh_process(add, subject.channels, subject.size)
     image = subject.channels * channel
-    return Floors(moving.steady * (image + output) / (2 * image), maps, touch)
+    traffic = moving.steady * (image + output) / (2 * image)
+    return Floors(traffic, maps, writing.first, writing.steady)

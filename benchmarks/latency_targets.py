@@ -122,8 +122,8 @@ allocated in the first run beside the block it plans for the later ones, in ever
 large as those they scale, where the global network has numbers."""
 _FIRST_RUN = """\
 The first touch of a page takes longer than several passes over it. A file of a few passes is thus slow at first
-whatever they are: an addition alone exceeds the limit many times. The floor counts the maps of one product or the
-output; every map between operators is touched as well."""
+whatever they are; what an addition alone comes to is [below](#memory-and-first-run). The floor counts the maps of one
+product or the output; every map between operators is touched as well."""
 FLATNESS_WHY = """\
 The maps of a small image stay in the caches of the processor and those of a large one do not. A convolution with an
 addition, and an addition alone, grow dearer too, without any statistic. An operator passes over its whole map before

@@ -38,7 +38,7 @@ def rows() -> list[Row]:
     attention = Subject("Attention & co", nn.Identity, 64, (96, 128))
     alone = {kind: process for kind, process in processes.items() if kind != PREFIX_SUM}
     return [
-        Row(net, seconds | eager, peers, processes, 0.75, "2030-01-02", Floors(0.1, 40.0, 0.5)),
+        Row(net, seconds | eager, peers, processes, 0.75, "2030-01-02", Floors(0.1, 40.0, 0.9, 0.1)),
         Row(
             attention, {kind: seconds[kind] for kind in alone}, {GLOBAL: "onnxsim"}, alone, 0.5, "2030-01-03"
         ),
@@ -49,7 +49,8 @@ def test_the_page_has_ratios_within_a_round(rows: list[Row]) -> None:
     page = document(rows, {"Net": {"channel_mean": 1.3}}, PER_PIXEL)
     assert "| Net | 96x128 | 1500 | 0.70 | 0.50 | 0.17 | 3.00 | 5.00 | 75% |" in page
     assert "| Attention & co | 96x128 | 1500 | 0.70 | 0.50 | - | - | - | 50% |" in page
-    assert "| Net | 200 | 2.50 | 1.05 | 0.95 | 1.50 |" in page
+    assert "| Net | 200 | 2.50 | 1.05 | 0.95 | 1.50 | 9.00 |" in page
+    assert "| Attention & co | 200 | - | 1.05 | 0.95 | 1.50 | - |" in page
     assert "| Net | channel_mean | 1.30 |" in page
     assert "| 256x256 | 512 | 700 | 20 | - |" in page
     assert "Median over 2 rounds" in page

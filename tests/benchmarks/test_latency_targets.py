@@ -26,7 +26,15 @@ def row() -> Row:
         FAST: FreshProcess(130, 0.8, 0.4),
     }
     block = Subject("SE block", nn.Identity, 64, (96, 128), is_bound_by_memory=True)
-    return Row(block, seconds, {}, processes, 0.2, "2030-01-02", Floors(traffic=0.1, maps=30, touch=0.05))
+    return Row(
+        block,
+        seconds,
+        {},
+        processes,
+        0.2,
+        "2030-01-02",
+        Floors(traffic=0.1, maps=30, first=0.06, steady=0.01),
+    )
 
 
 def test_a_line_has_the_limit_the_ratio_and_the_floor(row: Row) -> None:
