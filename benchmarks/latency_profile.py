@@ -40,15 +40,16 @@ def products(file: Path, channels: int, size: tuple[int, int]) -> Products:
         and event["ts"] >= run["ts"]
         and event["args"]["op_name"] in _PRODUCTS
     ]
-    image = [1, channels, *size]
+    image = channels * math.prod(size)
     largest = max((_maps(event["args"], image) for event in kernels), default=0)
     return Products(sum(event["dur"] for event in kernels) / run["dur"], largest / 2**20)
 
 
-def _maps(operator: dict[str, Any], image: list[int]) -> int:
-    """Bytes that an operator reads and writes; a map of the shape of the image is taken for it."""
-    is_image = {"float": image} in operator["input_type_shape"]
-    return int(operator["activation_size"]) + int(operator["output_size"]) - is_image * 4 * math.prod(image)
+def _maps(operator: dict[str, Any], image: int) -> int:
+    """Bytes that an operator reads and writes; a tensor of as many numbers as ``image`` is taken for the image."""
+    sizes = [math.prod(shape) for tensor in operator["input_type_shape"] for shape in tensor.values()]
+    others = int(operator["activation_size"]) - (4 * image if image in sizes else 0)
+    return others + int(operator["output_size"])
 
 
 def _profile(file: Path, channels: int, size: tuple[int, int]) -> list[dict[str, Any]]:
