@@ -20,8 +20,7 @@ from tlcconvert.lowering.local_mean import local_mean
 from tlcconvert.lowering.local_normalize import local_normalize
 from tlcconvert.lowering.local_softmax_mean import local_softmax_mean
 from tlcconvert.lowering.local_variance import local_variance
-from tlcconvert.lowering.loops.local_normalize import local_normalize_in_slabs
-from tlcconvert.lowering.loops.slabs import in_slabs
+from tlcconvert.lowering.loops.slabs import in_slabs, norm_in_slabs
 from tlcconvert.lowering.loops.window_attention import window_attention_by_cells
 from tlcconvert.lowering.nearest import nearest
 from tlcconvert.lowering.replicate import replicate
@@ -47,9 +46,11 @@ LOOPLESS: Translations = {
 }
 
 IN_LOOPS: Translations = LOOPLESS | {
+    torch.ops.tlc.grid_normalize.default: norm_in_slabs(grid_normalize),
+    torch.ops.tlc.grid_variance.default: in_slabs(grid_variance),
     torch.ops.tlc.local_max.default: in_slabs(local_max),
     torch.ops.tlc.local_mean.default: in_slabs(local_mean),
-    torch.ops.tlc.local_normalize.default: local_normalize_in_slabs,
+    torch.ops.tlc.local_normalize.default: norm_in_slabs(local_normalize),
     torch.ops.tlc.local_variance.default: in_slabs(local_variance),
     torch.ops.tlc.replicated_product.default: in_slabs(replicated_product),
     torch.ops.tlc.window_attention.default: window_attention_by_cells,

@@ -23,8 +23,10 @@ from tlcconvert.lowering.split_map import channels
 
 def local_normalize(x: FLOAT, window_height: int, window_width: int, groups: int, eps: float) -> FLOAT:
     """x [N, C, H, W] normalised by the statistics of each pixel's window and group; float32."""
+    count = area(x, window_height, window_width)
     if groups == channels(cast(ir.Value, x)):
-        return normalize_planes(x, window_height, window_width, eps)
+        sums, squares = power_sums(x, window_height, window_width)
+        return _normalize(x, *moments(sums, squares, count), eps)
     by_group = op.Reshape(x, op.Concat(integers(0, groups, -1), op.Shape(x, start=2, end=4), axis=0))
     pixels = op.Cast(by_group, to=ir.DataType.DOUBLE)
     sums, squares = (
@@ -34,14 +36,8 @@ def local_normalize(x: FLOAT, window_height: int, window_width: int, groups: int
             op.ReduceSumSquare(pixels, integers(2), keepdims=0),
         )
     )
-    count = op.Mul(area(x, window_height, window_width), op.Shape(by_group, start=2, end=3))
+    count = op.Mul(count, op.Shape(by_group, start=2, end=3))
     return op.Reshape(_normalize(by_group, *moments(sums, squares, count), eps), op.Shape(x))
-
-
-def normalize_planes(x: TensorType, window_height: int, window_width: int, eps: float) -> Any:
-    """x [N, C, H, W], each plane normalised by the statistics of each pixel's window."""
-    sums, squares = power_sums(x, window_height, window_width)
-    return _normalize(x, *moments(sums, squares, area(x, window_height, window_width)), eps)
 
 
 def _normalize(x: TensorType, mean: TensorType, variance: TensorType, eps: float) -> Any:

@@ -1,6 +1,6 @@
 """Statistics of a map taken a few planes at a time, so that what is computed on the way stays in the cache.
 
-    x [N, C, H, W] --> [N*C/g, 1, g, H, W] --Scan: operator on [1, g, H, W]--> [N*C/g, 1, g, h, w] --> [N, C, h, w]
+    x [N, C, H, W] --> [N*C/g, g, 1, H, W] --Scan: operator on [g, 1, H, W]--> [N*C/g, g, 1, h, w] --> [N, C, h, w]
 
 A sum over windows is ten operators that each read and write a whole map; only x and the result need
 the memory. Each plane's statistics are its own, so any g that divides C gives the same numbers: the
@@ -31,20 +31,34 @@ def in_slabs(operator: Callable[..., Any]) -> Callable[..., Any]:
     def lowered(*arguments: Any, **options: Any) -> Any:
         maps = [argument for argument in arguments if isinstance(argument, ir.Value)]
         others = arguments[len(maps) :]
-        return by_slabs(maps, lambda *slabs: operator(*slabs, *others, **options))
+        return _by_slabs(maps, lambda *slabs: operator(*slabs, *others, **options))
 
     return lowered
 
 
-def by_slabs(maps: Sequence[ir.Value], operator: Callable[..., Any]) -> Any:
+def norm_in_slabs(norm: Callable[..., Any]) -> Callable[..., Any]:
+    """The form of ``norm(x, window_height, window_width, groups, ...)`` that takes groups of one channel in slabs."""
+
+    @functools.wraps(norm)
+    def lowered(x: ir.Value, window_height: int, window_width: int, groups: int, *options: Any) -> Any:
+        if groups != channels(x):
+            return norm(x, window_height, window_width, groups, *options)
+        return _by_slabs([x], lambda slab: norm(slab, window_height, window_width, 1, *options))
+
+    return lowered
+
+
+def _by_slabs(maps: Sequence[ir.Value], operator: Callable[..., Any]) -> Any:
     """``operator(*maps)`` [N, C, h, w], slab by slab; the first map is the largest."""
     x = maps[0]
     size = op.Shape(x, start=2, end=4)
     key: Hashable = ("slab", channels(x), size_name(x, 2), size_name(x, 3))
     planes = shared(x, key, lambda: _planes(channels(x), size))
-    shapes = (op.Concat(integers(-1, 1), planes, op.Shape(each, start=2, end=4), axis=0) for each in maps)
+    shapes = (
+        op.Concat(integers(-1), planes, integers(1), op.Shape(each, start=2, end=4), axis=0) for each in maps
+    )
     slabs = [op.Reshape(each, shape) for each, shape in zip(maps, shapes, strict=True)]
-    (results,) = scan(lambda *parts: [operator(*parts)], slabs)
+    (results,) = scan(lambda *parts: [operator(*parts)], slabs, ir.Shape((None, 1, None, None)))
     return op.Reshape(results, op.Concat(op.Shape(x, start=0, end=2), op.Shape(results, start=3), axis=0))
 
 

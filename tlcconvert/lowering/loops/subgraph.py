@@ -13,9 +13,15 @@ from tlcconvert.lowering.opset import op
 _numbers = count()
 
 
-def scan(body: Callable[..., Sequence[ir.Value]], inputs: Sequence[ir.Value]) -> Sequence[ir.Value]:
-    """What ``body`` makes of the slices along axis 0 of ``inputs``, each result stacked along a new axis 0."""
-    slices = [ir.Value() for _ in inputs]
+def scan(
+    body: Callable[..., Sequence[ir.Value]], inputs: Sequence[ir.Value], shape: ir.Shape | None = None
+) -> Sequence[ir.Value]:
+    """What ``body`` makes of the slices along axis 0 of ``inputs``, each result stacked along a new axis 0.
+
+    Args:
+        shape: of every slice, as far as it is known.
+    """
+    slices = [ir.Value(shape=shape) for _ in inputs]
     graph, results = _recorded(lambda: body(*slices), slices)
     return _node("Scan", inputs, results, body=graph, num_scan_inputs=len(inputs))
 

@@ -28,6 +28,9 @@ def statistics(x):
         tlc.local_variance(x, 3, 6),
         tlc.local_max(x, 5, 2),
         tlc.local_normalize(x, 4, 4, 6, 1e-5),
+        tlc.local_normalize(x, 4, 4, 2, 1e-5),
+        tlc.grid_normalize(x, 9, 12, 6, 1e-5, 4),
+        tlc.grid_variance(x, 9, 12, 4),
         tlc.replicated_product(x, tlc.local_mean(x, 4, 5)),
     )
 
