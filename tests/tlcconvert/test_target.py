@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 import torch
 
@@ -17,7 +19,8 @@ class GatedNorm(torch.nn.Module):
 
 
 @pytest.mark.parametrize("target", [Target.ONNXRUNTIME, Target.OPENVINO])
-def test_only_files_for_onnxruntime_have_loops(target):
+def test_only_files_for_onnxruntime_have_loops_and_no_conversion_writes_to_the_log(target, caplog):
     conversion = convert(GatedNorm().eval(), 12, input_channels=4, target=target)
     loops = {node.op_type for node in conversion.model.graph.node} & {"Scan", "Loop", "If"}
     assert loops == ({"Scan", "Loop"} if target is Target.ONNXRUNTIME else set())
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -22,6 +22,7 @@ from tlcconvert.lowering.split_map import channels
 
 _SLAB = 2**18
 """Pixels of a slab: 1 MiB in float32."""
+_ONE_CHANNEL = ir.TypeAndShape(ir.TensorType(ir.DataType.FLOAT), ir.Shape((None, 1, None, None)))
 
 
 def in_slabs(operator: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,7 +59,7 @@ def _by_slabs(maps: Sequence[ir.Value], operator: Callable[..., Any]) -> Any:
         op.Concat(integers(-1), planes, integers(1), op.Shape(each, start=2, end=4), axis=0) for each in maps
     )
     slabs = [op.Reshape(each, shape) for each, shape in zip(maps, shapes, strict=True)]
-    (results,) = scan(lambda *parts: [operator(*parts)], slabs, ir.Shape((None, 1, None, None)))
+    (results,) = scan(lambda *parts: [operator(*parts)], slabs, _ONE_CHANNEL)
     return op.Reshape(results, op.Concat(op.Shape(x, start=0, end=2), op.Shape(results, start=3), axis=0))
 
 

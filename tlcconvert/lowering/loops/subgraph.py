@@ -14,14 +14,15 @@ _numbers = count()
 
 
 def scan(
-    body: Callable[..., Sequence[ir.Value]], inputs: Sequence[ir.Value], shape: ir.Shape | None = None
+    body: Callable[..., Sequence[ir.Value]], inputs: Sequence[ir.Value], known: ir.TypeAndShape | None = None
 ) -> Sequence[ir.Value]:
     """What ``body`` makes of the slices along axis 0 of ``inputs``, each result stacked along a new axis 0.
 
     Args:
-        shape: of every slice, as far as it is known.
+        known: what ``body`` has to know of every slice.
     """
-    slices = [ir.Value(shape=shape) for _ in inputs]
+    known = known or ir.TypeAndShape(None, None)
+    slices = [ir.Value(type=known.type, shape=known.shape) for _ in inputs]
     graph, results = _recorded(lambda: body(*slices), slices)
     return _node("Scan", inputs, results, body=graph, num_scan_inputs=len(inputs))
 
