@@ -90,25 +90,24 @@ time of the exact file. The network prescribes nearly all of them, so that share
 A localised NAFNet is convolutions for the most part. Between them the channel norms go over each map eight times to
 read or write it (mean, centre, square, mean, scale), and onnxruntime converts it to and from its blocked layout.
 
-HINet's convolutions are the same in both files. A local instance norm adds sums over windows and three maps to read:
-little, but no other part of the network is written faster in return.
+HINet's convolutions are the same in both files. A local instance norm adds sums over windows, taken a few planes at
+a time in the cache.
 
 A bare SE block has nothing to hide the local mean behind. The global block reads its map twice and writes it once.
 The local one also writes and reads a gate as large as the map: operators broadcast along whole axes only, so a gate
-that differs from window to window has to be replicated to full size. That gate is also what a localised block needs
-more memory for, and the first run at a new size pays for its pages.
+that differs from window to window has to be replicated before it scales. Inside a network that is done a few planes
+at a time.
 
-A bare attention core is bound by what it reads and writes, as the global one is. Windows begin at any pixel, and
-onnxruntime gathers runs of channels ten times faster than single numbers, so query, key, value and the result are
-transposed and gathered: eight passes a global attention does without. The product of query and key then
-contracts rows instead of columns, at half the speed. In return norms are taken of scores instead of maps, and each
-pixel takes part in one product whatever the overlap. In a whole network the convolutions around outweigh the
-difference.
+A bare attention core is bound by what it reads and writes, as the global one is. Each cell, a rectangle the same
+windows cover, is cut out of query, key and value once and its result put into place once; in return norms are taken
+of scores instead of maps, and each pixel takes part in one product whatever the overlap.
 
 ## Memory and first run
 
 Peak resident memory of a fresh process that loads a file and runs it, and the time of its first run over its third.
 *Add*: a file of one addition, which writes as much as the exact file has to hold at once ([targets](#targets)).
+onnxruntime plans one block of memory for later runs at a size and keeps beside it what the first run allocated; a
+session with the option `enable_mem_pattern = False` does without that block.
 
 {
         table(

@@ -19,7 +19,8 @@ from benchmarks.peer_exports import SIMPLIFIERS, stock_export
 from benchmarks.prefix_sum import make_local
 from passes.result import PassResult
 from tlcconvert import Target, convert
-from tlcconvert.target import SPEED_PASSES
+from tlcconvert.lowering import LOOPLESS
+from tlcconvert.target import SPEED_PASSES, TRANSLATIONS
 
 GLOBAL, PREFIX_SUM, EXACT, FAST = "global", "prefix sum", "exact", "fast"
 _PATIENCE, _EXPORT_PATIENCE = 180, 600
@@ -123,6 +124,8 @@ def _leaving_out(name: str) -> AbstractContextManager[object]:
     if name == "keep_map_sizes":
         tidying = importlib.import_module("tlcconvert.tidy")
         return mock.patch.object(tidying, name, lambda graph: graph.ClearField("value_info"))
+    if name == "loops":
+        return mock.patch.dict(TRANSLATIONS, {Target.ONNXRUNTIME: LOOPLESS})
     if name == "token_norm":
         return mock.patch.object(passes.simplify, name, return_value=PassResult())
     kept = tuple(each for each in SPEED_PASSES[Target.ONNXRUNTIME] if each.__name__ != name)

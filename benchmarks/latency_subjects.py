@@ -193,18 +193,21 @@ ABLATED = (
             "square",
             "split_convolution",
             "pixel_shuffle",
+            "replicated_product",
             "keep_map_sizes",
+            "loops",
         ),
     ),
-    (ATTENTIONS[4], ("whole_channel_blocks", "split_convolution", "gelu", "token_norm")),
-    (SUBJECTS[2], ("squeeze_first", "pixel_shuffle")),
+    (ATTENTIONS[4], ("whole_channel_blocks", "split_convolution", "gelu", "token_norm", "loops")),
+    (SUBJECTS[2], ("squeeze_first", "pixel_shuffle", "replicated_product")),
     (
         Subject("Compact x2", compact, 64, (256, 384), "64 channels, 16 convolutions"),
         ("channel_prelu",),
     ),
-    (SUBJECTS[4], ("squeeze_first",)),
+    (SUBJECTS[4], ("squeeze_first", "loops")),
+    (ATTENTIONS[0], ("loops",)),
 )
-"""Networks, and the passes left out of them one at a time."""
+"""Networks, and what is left out of them one at a time: passes, the sizes of maps as the file states them, loops."""
 
 PER_PIXEL = Subject("NAFNet-16", lambda: nafnet(16, 1), 256, (256, 256), "1 block per level")
 PER_PIXEL_CHANNELS = 16

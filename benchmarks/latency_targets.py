@@ -109,9 +109,9 @@ The convolutions are the same in both files. A local mean is a sum over windows 
 and what it scales is scaled by a map to be read where the global one is a number per channel. The floor counts
 neither."""
 _WINDOWS = """\
-A product takes whole tensors. So each window is copied out of query, key and value, and its result into the map. The
-floor counts one reading of the maps and one writing of the result; an operator that copies does both, and a global
-attention multiplies maps where they are."""
+A product takes whole tensors. So each cell, a rectangle the same windows cover, is copied out of query, key and
+value, and its result into the map. The floor counts one reading of the maps and one writing of the result; an
+operator that copies does both, and a global attention multiplies maps where they are."""
 _GATE = """\
 The floor reads the map for its first convolution, reads it again to scale it, and writes it. Each operator writes a
 tensor for the next, so sums over windows and the gate are written and read as well. Operators broadcast along whole
@@ -125,9 +125,10 @@ The first touch of a page takes longer than several passes over it. A file of a 
 whatever they are; what an addition alone comes to is [below](#memory-and-first-run). The floor counts the maps of one
 product or the output; every map between operators is touched as well."""
 FLATNESS_WHY = """\
-The maps of a small image stay in the caches of the processor and those of a large one do not. A convolution with an
-addition, and an addition alone, grow dearer too, without any statistic. An operator passes over its whole map before
-the next begins, and what it leaves in the caches is gone by then."""
+The maps of a small image stay in the caches of the processor and those of a large one do not. A convolution
+with an addition, and an addition alone, grow dearer too, without any statistic. Convolutions and what stands
+between them pass over whole maps, and what one leaves in the caches is gone before the next begins; of the
+largest image, a single plane is larger than the caches."""
 
 _EVERY = ("",)
 GOALS = (

@@ -14,7 +14,7 @@ from benchmarks.latency_subjects import Subject
 
 
 class Activated(nn.Module):
-    """A convolution, a norm of its pixels as tokens, and a PReLU with a slope per channel."""
+    """A convolution, a norm of its pixels as tokens, a PReLU with a slope per channel, and a mean."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +26,8 @@ class Activated(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         x = self.convolution(image)
         tokens = self.norm(x.flatten(2).transpose(1, 2))
-        return self.prelu(tokens.transpose(1, 2).reshape(x.shape))
+        y = self.prelu(tokens.transpose(1, 2).reshape(x.shape))
+        return y + y.mean((2, 3), keepdim=True)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,12 @@ def test_a_pass_is_left_out(name: str, operator: str, tmp_path: Path) -> None:
     subject = Subject("activated", Activated, 16, (24, 32))
     assert operator not in operators(our_file(subject, EXACT, tmp_path))
     assert operator in operators(file_without(subject, name, tmp_path))
+
+
+def test_loops_are_left_out(tmp_path: Path) -> None:
+    subject = Subject("activated", Activated, 16, (24, 32))
+    assert "Scan" in operators(our_file(subject, EXACT, tmp_path))
+    assert "Scan" not in operators(file_without(subject, "loops", tmp_path))
 
 
 def operators(file: Path) -> set[str]:
