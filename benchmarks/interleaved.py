@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+_WARM_UP = 2
+
 
 def interleaved_seconds(
     rivals: Mapping[str, Callable[[], object]],
@@ -14,21 +16,23 @@ def interleaved_seconds(
     advance: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Seconds of each rival in each of ``repeats`` rounds, after one round that is not counted.
+    """Seconds of each rival in each of ``repeats`` rounds, after two rounds that are not counted.
+
+    onnxruntime plans its memory after the first run and touches it for the first time in the second.
 
     Each round runs every rival once and starts with another one, so that none always follows the same.
     ``advance`` is called after each round. ``clock`` is the wall's by default.
     """
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
     names = list(rivals)
-    for turn in range(repeats + 1):
+    for turn in range(_WARM_UP + repeats):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
             start = clock()
             rivals[name]()
             seconds[name].append(clock() - start)
         advance()
-    return {name: times[1:] for name, times in seconds.items()}
+    return {name: times[_WARM_UP:] for name, times in seconds.items()}
 
 
 def seconds_one_at_a_time(
@@ -62,8 +66,7 @@ def fastest(
 
 
 def _third_run(run: Callable[[], object], clock: Callable[[], float]) -> float:
-    """onnxruntime plans its memory after the first run and touches it for the first time in the second."""
-    for _ in range(2):
+    for _ in range(_WARM_UP):
         run()
     start = clock()
     run()

@@ -1,12 +1,13 @@
 """Latency and memory of localised files against those of the global network and of published prefix sums.
 
     python -m benchmarks.latency [NETWORK ...]
+    python -m benchmarks.latency --threads 2 [NETWORK ...]
     python -m benchmarks.latency --ablate
     python -m benchmarks.latency --pixels
 
 Each network is measured in one go, on one thread; docs/benchmarks.json keeps what was measured, and
 docs/benchmarks.md and .svg are written from it. ONNX files are kept in build/benchmarks; remove that folder after
-changing a pass. More threads are measured by the wall's clock, and only printed.
+changing a pass. ``--threads`` times the files of networks already measured on one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rich.console import Console
 
 from benchmarks import latency_rows
 from benchmarks.latency_document import DOCUMENT, document
-from benchmarks.latency_measurement import ablation, measure, per_pixel
+from benchmarks.latency_measurement import ablation, measure, measure_threaded, per_pixel
 from benchmarks.latency_plot import plot
 from benchmarks.latency_subjects import ABLATED, PER_PIXEL, PIXELS, SUBJECTS
 
@@ -44,12 +45,12 @@ def main(
             names = ", ".join(subject.name for subject in SUBJECTS)
             raise typer.BadParameter(f"nothing is named {name!r}; there are {names}", param_hint="NETWORK")
         console.print(_NAMES[name].name)
-        row = measure(_NAMES[name], cache, repeats, threads)
-        if threads > 1:
-            print(document([row], {}, {}))
-            continue
         kept = latency_rows.read(_KEPT)
-        kept.rows[row.subject.name] = row
+        subject = _NAMES[name]
+        if threads == 1:
+            kept.rows[subject.name] = measure(subject, cache, repeats)
+        elif subject.name in kept.rows:
+            kept.threaded[subject.name] = measure_threaded(kept.rows[subject.name], cache, repeats, threads)
         _publish(kept)
     for subject, passes in ABLATED if ablate else ():
         console.print(subject.name)
@@ -66,7 +67,7 @@ def _publish(kept: latency_rows.Measurements) -> None:
     """Writes everything after each network, so that one that fails costs no other."""
     latency_rows.write(_KEPT, kept)
     if kept.rows:
-        DOCUMENT.write_text(document(kept.in_order(), kept.without, kept.per_pixel))
+        DOCUMENT.write_text(document(kept.in_order(), kept.without, kept.per_pixel, kept.threaded))
         DOCUMENT.with_suffix(".svg").write_text(plot(kept.in_order()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import statistics
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from benchmarks.folding_document import DISTRIBUTIONS, processor, table
 from benchmarks.latency_cells import cell, size
 from benchmarks.latency_files import EXACT, FAST, GLOBAL, PREFIX_SUM
-from benchmarks.latency_measurement import ADD, CONVOLUTION, EAGER_GLOBAL, EAGER_LOCAL, Row
+from benchmarks.latency_measurement import ADD, CONVOLUTION, EAGER_GLOBAL, EAGER_LOCAL, Row, Threaded
 from benchmarks.latency_subjects import PER_PIXEL, PER_PIXEL_CHANNELS
 from benchmarks.latency_targets import growth
 from benchmarks.latency_targets_document import targets
@@ -23,6 +24,7 @@ def document(
     rows: Sequence[Row],
     without: Mapping[str, Mapping[str, float]],
     per_pixel: Mapping[str, Mapping[str, float]],
+    threaded: Mapping[str, Threaded],
 ) -> str:
     return f"""\
 # Latency and memory
@@ -84,6 +86,17 @@ time of the exact file. The network prescribes nearly all of them, so that share
     }
 
 {notes(rows)}
+
+## With several threads
+
+The same files by the wall's clock (`python -m benchmarks.latency --threads 2`). The machine has two processors.
+
+{
+        table(
+            ("", "threads", "global, ms", "exact / global", "fast / global", "exact / prefix sum"),
+            [several(*item) for item in threaded.items()],
+        )
+    }
 
 ## What the rest of the time is
 
@@ -179,6 +192,13 @@ def times(row: Row) -> list[str]:
         *(cell(row.ratio(*pair)) for pair in pairs),
         f"{row.products:.0%}",
     ]
+
+
+def several(network: str, times: Threaded) -> list[str]:
+    milliseconds = 1000 * statistics.median(times.seconds[GLOBAL])
+    pairs = ((EXACT, GLOBAL), (FAST, GLOBAL), (EXACT, PREFIX_SUM))
+    ratios = [cell(times.ratio(*pair)) for pair in pairs]
+    return [network, str(times.threads), f"{milliseconds:.0f}", *ratios]
 
 
 def costs(label: str, by_kind: Mapping[str, float]) -> list[str]:

@@ -39,7 +39,7 @@ def peer_files(subject: Subject, kind: str, folder: Path) -> dict[str, Path]:
         return {}
     files = {}
     for name, simplify in SIMPLIFIERS.items():
-        file = folder / subject.name / f"{kind}, {name}.onnx"
+        file = peer_file(subject, kind, name, folder)
         try:
             with at_most(_PATIENCE):
                 _kept(file, lambda simplify=simplify: simplify(copy.deepcopy(stock)))  # type: ignore[misc]
@@ -48,6 +48,11 @@ def peer_files(subject: Subject, kind: str, folder: Path) -> dict[str, Path]:
             continue
         files[name] = file
     return files
+
+
+def peer_file(subject: Subject, kind: str, name: str, folder: Path) -> Path:
+    """Where the export of a kind is kept as the simplifier of that name left it."""
+    return folder / subject.name / f"{kind}, {name}.onnx"
 
 
 def our_file(subject: Subject, kind: str, folder: Path) -> Path:
@@ -88,7 +93,7 @@ def _stock(subject: Subject, kind: str, folder: Path) -> onnx.ModelProto:
             make_local(network, subject.channels, subject.train_size)
         return stock_export(network, subject.channels, subject.size)
 
-    return onnx.load(_kept(folder / subject.name / f"{kind}, torch.onnx.export.onnx", make))
+    return onnx.load(_kept(peer_file(subject, kind, "torch.onnx.export", folder), make))
 
 
 def _converted(subject: Subject, fast: bool, target: Target = Target.ONNXRUNTIME) -> onnx.ModelProto:

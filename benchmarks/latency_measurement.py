@@ -24,6 +24,7 @@ from benchmarks.latency_files import (
     PREFIX_SUM,
     file_without,
     our_file,
+    peer_file,
     peer_files,
 )
 from benchmarks.latency_floors import Floors, measure_floors
@@ -73,13 +74,26 @@ class Row:
         return median_ratio(self.seconds[kind], self.seconds[reference])
 
 
-def measure(subject: Subject, folder: Path, repeats: int, threads: int = 1) -> Row:
+@dataclass(frozen=True)
+class Threaded:
+    """Seconds on the wall's clock of each round, by kind of file, with several threads of onnxruntime."""
+
+    threads: int
+    seconds: Mapping[str, list[float]]
+
+    def ratio(self, kind: str, reference: str) -> float | None:
+        """Time of ``kind`` over that of ``reference``; None where one has no file."""
+        if kind not in self.seconds or reference not in self.seconds:
+            return None
+        return median_ratio(self.seconds[kind], self.seconds[reference])
+
+
+def measure(subject: Subject, folder: Path, repeats: int) -> Row:
     """Makes the files of a subject and times them in turn, the peers' after a heat among themselves.
 
     Args:
         folder: where files are kept from one run to the next.
         repeats: rounds; in each, every file runs once.
-        threads: of onnxruntime; one thread is timed by the processor's clock, more by the wall's.
 
     Raises:
         ConversionError: our own file cannot be made or is wrong.
@@ -88,7 +102,7 @@ def measure(subject: Subject, folder: Path, repeats: int, threads: int = 1) -> R
     files, peers = {}, {}
     for kind in (GLOBAL, PREFIX_SUM):
         rivals = peer_files(subject, kind, folder)
-        winner = fastest(_makers(rivals, subject, threads), _clock(threads))
+        winner = fastest(_makers(rivals, subject, 1), time.process_time)
         if winner is not None:
             peers[kind] = winner
             files[kind] = rivals[winner]
@@ -98,22 +112,27 @@ def measure(subject: Subject, folder: Path, repeats: int, threads: int = 1) -> R
     if PREFIX_SUM in files:
         _check_same(subject, files[PREFIX_SUM], files[EXACT])
     processes = {kind: fresh_process(file, subject.channels, subject.size) for kind, file in files.items()}
-    makers = _makers(files, subject, threads) | _eager_makers(subject, threads)
-    if subject.one_at_a_time:
-        seconds = seconds_one_at_a_time(makers, repeats, _clock(threads))
-    else:
-        seconds = _timed(makers, repeats, threads)
+    seconds = _timed(subject, _makers(files, subject, 1) | _eager_makers(subject), repeats, time.process_time)
     needed = products(files[EXACT], subject.channels, subject.size)
     floors = measure_floors(subject, processes[EXACT].output or 0, needed.largest)
     today = datetime.date.today().isoformat()
     return Row(subject, seconds, peers, processes, needed.share, today, floors)
 
 
+def measure_threaded(row: Row, folder: Path, repeats: int, threads: int) -> Threaded:
+    """Times the files of a row once more, the peers that are the fastest on one thread among them."""
+    subject = row.subject
+    files = {kind: peer_file(subject, kind, name, folder) for kind, name in row.peers.items()}
+    files |= {kind: our_file(subject, kind, folder) for kind in (EXACT, FAST) if kind in row.seconds}
+    seconds = _timed(subject, _makers(files, subject, threads), repeats, time.perf_counter)
+    return Threaded(threads, seconds)
+
+
 def ablation(subject: Subject, passes: Sequence[str], folder: Path, repeats: int) -> dict[str, float]:
     """Time of the exact file made without each pass, over that of the whole one."""
     files = {name: file_without(subject, name, folder) for name in passes}
     whole = our_file(subject, EXACT, folder)
-    seconds = _timed(_makers(files | {EXACT: whole}, subject, 1), repeats, 1)
+    seconds = _timed(subject, _makers(files | {EXACT: whole}, subject, 1), repeats, time.process_time)
     return {name: median_ratio(seconds[name], seconds[EXACT]) for name in files}
 
 
@@ -142,22 +161,21 @@ def per_pixel(
 
 def _cost(file: Path, subject: Subject, repeats: int) -> float:
     """Median nanoseconds per pixel, with no other file in memory."""
-    (seconds,) = _timed(_makers({EXACT: file}, subject, 1), repeats, 1).values()
+    (seconds,) = _timed(subject, _makers({EXACT: file}, subject, 1), repeats, time.process_time).values()
     return statistics.median(seconds) / math.prod(subject.size) * 1e9
 
 
-def _clock(threads: int) -> Callable[[], float]:
-    return time.process_time if threads == 1 else time.perf_counter
+def _timed(
+    subject: Subject, makers: Mapping[str, Maker], repeats: int, clock: Callable[[], float]
+) -> dict[str, list[float]]:
+    if subject.one_at_a_time:
+        return seconds_one_at_a_time(makers, repeats, clock)
+    return interleaved_seconds({kind: make() for kind, make in makers.items()}, repeats, clock=clock)
 
 
-def _timed(makers: Mapping[str, Maker], repeats: int, threads: int) -> dict[str, list[float]]:
-    runs = {kind: make() for kind, make in makers.items()}
-    return interleaved_seconds(runs, repeats, clock=_clock(threads))
-
-
-def _eager_makers(subject: Subject, threads: int) -> dict[str, Maker]:
-    """The network in PyTorch, as it is and with prefix sums."""
-    torch.set_num_threads(threads)
+def _eager_makers(subject: Subject) -> dict[str, Maker]:
+    """The network in PyTorch, as it is and with prefix sums, on one thread."""
+    torch.set_num_threads(1)
     kinds = (EAGER_GLOBAL, EAGER_LOCAL) if subject.has_means else (EAGER_GLOBAL,)
     return {kind: functools.partial(_eager_run_of, subject, kind) for kind in kinds}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.latency_floors import Floors
-from benchmarks.latency_measurement import Row
+from benchmarks.latency_measurement import Row, Threaded
 from benchmarks.latency_memory import FreshProcess
 from benchmarks.latency_subjects import SUBJECTS, Subject
 
@@ -22,11 +22,13 @@ class Measurements:
         rows: by network.
         without: for each ablated network its time without a pass over its time, by pass.
         per_pixel: nanoseconds per pixel of one network, by size of the image and by kind of file.
+        threaded: by network.
     """
 
     rows: dict[str, Row] = dataclasses.field(default_factory=dict)
     without: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     per_pixel: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    threaded: dict[str, Threaded] = dataclasses.field(default_factory=dict)
 
     def in_order(self) -> list[Row]:
         return [self.rows[subject.name] for subject in SUBJECTS if subject.name in self.rows]
@@ -39,12 +41,20 @@ def read(file: Path) -> Measurements:
     stored = json.loads(file.read_text())
     subjects = {subject.name: subject for subject in SUBJECTS}
     rows = {name: _row(subjects[name], row) for name, row in stored["rows"].items() if name in subjects}
-    return Measurements(rows, stored["without"], stored.get("per_pixel", {}))
+    threaded = {
+        name: Threaded(**times) for name, times in stored.get("threaded", {}).items() if name in subjects
+    }
+    return Measurements(rows, stored["without"], stored.get("per_pixel", {}), threaded)
 
 
 def write(file: Path, measurements: Measurements) -> None:
     rows = {row.subject.name: _plain(row) for row in measurements.in_order()}
-    kept = {"rows": rows, "without": measurements.without, "per_pixel": measurements.per_pixel}
+    kept = {
+        "rows": rows,
+        "without": measurements.without,
+        "per_pixel": measurements.per_pixel,
+        "threaded": {name: dataclasses.asdict(times) for name, times in measurements.threaded.items()},
+    }
     file.write_text(json.dumps(kept, indent=1) + "\n")
 
 

@@ -13,7 +13,7 @@ def test_every_round_runs_each_rival_once_and_starts_with_another() -> None:
     order: list[str] = []
     rivals = {name: lambda name=name: order.append(name) for name in "abc"}
     seconds = interleaved_seconds(rivals, repeats=3)
-    assert "".join(order) == "abcbcacababc"
+    assert "".join(order) == "abcbcacababcbca"
     assert {name: len(times) for name, times in seconds.items()} == {"a": 3, "b": 3, "c": 3}
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from benchmarks.latency_document import document
 from benchmarks.latency_files import EXACT, FAST, GLOBAL, PREFIX_SUM, at_most
 from benchmarks.latency_floors import Floors
-from benchmarks.latency_measurement import CONVOLUTION, EAGER_GLOBAL, EAGER_LOCAL, Row
+from benchmarks.latency_measurement import CONVOLUTION, EAGER_GLOBAL, EAGER_LOCAL, Row, Threaded
 from benchmarks.latency_memory import FreshProcess, fresh_process
 from benchmarks.latency_operators import add_file
 from benchmarks.latency_plot import plot
@@ -46,7 +46,9 @@ def rows() -> list[Row]:
 
 
 def test_the_page_has_ratios_within_a_round(rows: list[Row]) -> None:
-    page = document(rows, {"Net": {"channel_mean": 1.3}}, PER_PIXEL)
+    twice = {"Net": Threaded(2, {GLOBAL: [0.5, 0.6], EXACT: [0.4, 0.48], PREFIX_SUM: [1.0, 1.2]})}
+    page = document(rows, {"Net": {"channel_mean": 1.3}}, PER_PIXEL, twice)
+    assert "| Net | 2 | 550 | 0.80 | - | 0.40 |" in page
     assert "| Net | 96x128 | 1500 | 0.70 | 0.50 | 0.17 | 3.00 | 5.00 | 75% |" in page
     assert "| Attention & co | 96x128 | 1500 | 0.70 | 0.50 | - | - | - | 50% |" in page
     assert "| Net | 200 | 2.50 | 1.05 | 0.95 | 1.50 | 9.00 |" in page
@@ -59,7 +61,8 @@ def test_the_page_has_ratios_within_a_round(rows: list[Row]) -> None:
 
 
 def test_measurements_are_kept_in_the_order_of_the_networks(rows: list[Row], tmp_path: Path) -> None:
-    kept = Measurements(without={"Net": {"channel_mean": 1.3}}, per_pixel=PER_PIXEL)
+    threaded = {SUBJECTS[1].name: Threaded(2, {EXACT: [0.4], GLOBAL: [0.5]})}
+    kept = Measurements(without={"Net": {"channel_mean": 1.3}}, per_pixel=PER_PIXEL, threaded=threaded)
     for subject, row in zip(reversed(SUBJECTS[:2]), rows, strict=True):
         kept.rows[subject.name] = dataclasses.replace(row, subject=subject)
     write(tmp_path / "kept.json", kept)
