@@ -15,6 +15,7 @@ from typing import Any
 
 from onnxscript import ir
 
+from tlcconvert.lowering.box_sum import few_planes
 from tlcconvert.lowering.loops.subgraph import scan
 from tlcconvert.lowering.opset import integers, op
 from tlcconvert.lowering.shared import shared, size_name
@@ -59,7 +60,8 @@ def _by_slabs(maps: Sequence[ir.Value], operator: Callable[..., Any]) -> Any:
         op.Concat(integers(-1), planes, integers(1), op.Shape(each, start=2, end=4), axis=0) for each in maps
     )
     slabs = [op.Reshape(each, shape) for each, shape in zip(maps, shapes, strict=True)]
-    (results,) = scan(lambda *parts: [operator(*parts)], slabs, _ONE_CHANNEL)
+    with few_planes():
+        (results,) = scan(lambda *parts: [operator(*parts)], slabs, _ONE_CHANNEL)
     return op.Reshape(results, op.Concat(op.Shape(x, start=0, end=2), op.Shape(results, start=3), axis=0))
 
 
