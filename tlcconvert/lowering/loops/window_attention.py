@@ -9,9 +9,9 @@ the cell, and M its transpose divided by the number of windows over each cell:
     mean over windows of (A v) = (mean over windows of A) v = (M A) v
 
 S and M are Kronecker products of the two axes' and are applied one axis after the other. A cell is cut out of
-the map by one Slice, in runs of its width, and what is made of it stays in the processor's cache: the maps
-are read once and written once. Cells differ in size, so their grams are stacked by a Scan (equal
-matrices), their outputs collected in a sequence and concatenated.
+the map by one Slice, in runs of its width, and has so few rows that what is made of it stays in the processor's
+cache: the maps are read once and written once. Cells differ in size, so their grams are stacked by a Scan
+(equal matrices), their outputs collected in a sequence and concatenated.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from tlcconvert.lowering.opset import integers, op
 from tlcconvert.lowering.scores import activated, scaled
 from tlcconvert.lowering.shared import shared, size_name
 from tlcconvert.lowering.split_map import channels, in_place
+
+_CELL = 2**18
+"""Numbers of query, key or value in a cell: 1 MiB in float32."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,7 @@ def window_attention_by_cells(
         _Source(whole, first, heads, channels(x) // heads)
         for x, (whole, first) in zip(maps, in_place(maps), strict=True)
     )
-    rows, columns = (
-        _axis(maps[0], q.whole, axis, window) for axis, window in ((2, window_height), (3, window_width))
-    )
+    rows, columns = _rows_and_columns(maps[0], q, heads * max(q.c, k.c), window_height, window_width)
     grams, squares = _grams_and_squares(q, k, rows, columns)
     scores = _over_windows(grams, rows, columns)
     if normalize:
@@ -80,11 +81,22 @@ def window_attention_by_cells(
     return _attended(_over_cells(attention, rows, columns), v, heads * q.c, rows, columns)
 
 
-def _axis(x: ir.Value, whole: ir.Value, axis: int, window: int) -> Axis:
-    """The cells of one axis of x, a part of ``whole``; attentions over maps of one size share them."""
-    size = op.Shape(whole, start=axis, end=axis + 1)
-    key: Hashable = ("cells", size_name(x, axis), window)
-    return shared(x, key, lambda: window_axis(size, window))
+def _rows_and_columns(
+    x: ir.Value, source: _Source, most_channels: int, window_height: int, window_width: int
+) -> tuple[Axis, Axis]:
+    """The cells of both axes of x, which is part of ``source``; attentions over maps of one size share them."""
+    height, width = (op.Shape(source.whole, start=axis, end=axis + 1) for axis in (2, 3))
+    keys: tuple[Hashable, Hashable] = (
+        ("rows", size_name(x, 2), size_name(x, 3), most_channels, window_height, window_width),
+        ("columns", size_name(x, 3), window_width),
+    )
+
+    def rows() -> Axis:
+        row = op.Mul(op.Min(width, integers(window_width)), integers(most_channels))
+        longest = op.Max(op.Div(integers(_CELL), row), integers(1))
+        return window_axis(height, window_height, op.Squeeze(longest))
+
+    return shared(x, keys[0], rows), shared(x, keys[1], lambda: window_axis(width, window_width))
 
 
 def _grams_and_squares(q: _Source, k: _Source, rows: Axis, columns: Axis) -> tuple[ir.Value, ir.Value]:

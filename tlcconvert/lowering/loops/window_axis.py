@@ -1,7 +1,8 @@
 """One axis cut into cells, the runs of pixels that the same windows cover, in standard ONNX operators.
 
 An axis of ``size`` pixels has n = ceil(size / k) windows of k = min(window, size) pixels. They start every
-ceil((size - k) / (n - 1)) pixels, the last one at size - k. A cell begins wherever a window begins or ends.
+ceil((size - k) / (n - 1)) pixels, the last one at size - k. A cell begins wherever a window begins or ends. Sums over
+cells are sums over their parts, so an axis may be cut in more places: at every multiple of ``longest``.
 """
 
 from __future__ import annotations
@@ -32,15 +33,16 @@ class Axis:
     mean: ir.Value
 
 
-def window_axis(size: ir.Value, window: int) -> Axis:
-    """The cells of an axis of ``size`` (int64 [1]) pixels."""
+def window_axis(size: ir.Value, window: int, longest: ir.Value | None = None) -> Axis:
+    """The cells of an axis of ``size`` (int64 [1]) pixels, at most ``longest`` (int64 scalar) of them in a cell."""
     k = op.Min(size, integers(window))
     n = _ceil_divide(size, k)
     free = op.Sub(size, k)
     step = _ceil_divide(free, op.Max(op.Sub(n, integers(1)), integers(1)))
-    numbers = op.Range(op.Constant(value_int=0), op.Squeeze(n), op.Constant(value_int=1))
-    windows = op.Min(op.Mul(numbers, step), free)
-    cuts, *_ = op.Unique(op.Concat(windows, op.Add(windows, k), axis=0), sorted=1)
+    zero, one = op.Constant(value_int=0), op.Constant(value_int=1)
+    windows = op.Min(op.Mul(op.Range(zero, op.Squeeze(n), one), step), free)
+    multiples = [] if longest is None else [op.Range(zero, op.Squeeze(size), longest)]
+    cuts, *_ = op.Unique(op.Concat(windows, op.Add(windows, k), *multiples, axis=0), sorted=1)
     starts = op.Slice(cuts, integers(0), integers(-1))
     ends = op.Slice(cuts, integers(1), integers(2**62))
     covered = _covered(starts, op.Unsqueeze(windows, integers(1)), k)
