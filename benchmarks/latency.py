@@ -22,7 +22,7 @@ from benchmarks import latency_rows
 from benchmarks.latency_document import DOCUMENT, document
 from benchmarks.latency_measurement import ablation, measure, measure_threaded, per_pixel
 from benchmarks.latency_plot import plot
-from benchmarks.latency_subjects import ABLATED, PER_PIXEL, PIXELS, SUBJECTS
+from benchmarks.latency_subjects import ABLATED, PER_PIXEL, PIXELS, SUBJECTS, Subject
 
 _NAMES = {subject.name.lower(): subject for subject in SUBJECTS}
 _KEPT = DOCUMENT.with_suffix(".json")
@@ -45,22 +45,34 @@ def main(
             names = ", ".join(subject.name for subject in SUBJECTS)
             raise typer.BadParameter(f"nothing is named {name!r}; there are {names}", param_hint="NETWORK")
         console.print(_NAMES[name].name)
-        kept = latency_rows.read(_KEPT)
-        subject = _NAMES[name]
         if threads == 1:
-            kept.rows[subject.name] = measure(subject, cache, repeats)
-        elif subject.name in kept.rows:
-            kept.threaded[subject.name] = measure_threaded(kept.rows[subject.name], cache, repeats, threads)
-        _publish(kept)
+            row = measure(_NAMES[name], cache, repeats)
+            kept = latency_rows.read(_KEPT)
+            kept.rows[row.subject.name] = row
+            _publish(kept)
+        else:
+            _measure_threaded(_NAMES[name], cache, repeats, threads)
     for subject, passes in ABLATED if ablate else ():
         console.print(subject.name)
+        gains = ablation(subject, passes, cache, repeats)
         kept = latency_rows.read(_KEPT)
-        kept.without[subject.name] = ablation(subject, passes, cache, repeats)
+        kept.without[subject.name] = gains
         _publish(kept)
     if pixels:
+        costs = per_pixel(PER_PIXEL, PIXELS, cache, repeats)
         kept = latency_rows.read(_KEPT)
-        kept.per_pixel = per_pixel(PER_PIXEL, PIXELS, cache, repeats)
+        kept.per_pixel = costs
         _publish(kept)
+
+
+def _measure_threaded(subject: Subject, cache: Path, repeats: int, threads: int) -> None:
+    row = latency_rows.read(_KEPT).rows.get(subject.name)
+    if row is None:
+        raise typer.BadParameter(f"{subject.name} has not been measured on one thread", param_hint="NETWORK")
+    times = measure_threaded(row, cache, repeats, threads)
+    kept = latency_rows.read(_KEPT)
+    kept.threaded[subject.name] = times
+    _publish(kept)
 
 
 def _publish(kept: latency_rows.Measurements) -> None:
