@@ -10,9 +10,9 @@ from torch.export import ExportedProgram
 from passes.result import PassResult
 from passes.speed.channel_mean import channel_mean
 from passes.speed.channel_prelu import channel_prelu
+from passes.speed.gate_product import gate_product
 from passes.speed.gelu import gelu
 from passes.speed.pixel_shuffle import pixel_shuffle
-from passes.speed.replicated_product import replicated_product
 from passes.speed.split_convolution import split_convolution
 from passes.speed.square import square
 from passes.speed.squeeze_first import squeeze_first
@@ -44,7 +44,7 @@ SPEED_PASSES: dict[Target, tuple[Callable[[ExportedProgram], PassResult], ...]] 
         channel_prelu,
         gelu,
         pixel_shuffle,
-        replicated_product,
+        gate_product,
     ),
     Target.OPENVINO: (split_convolution, squeeze_first),
     Target.TENSORRT: (squeeze_first,),

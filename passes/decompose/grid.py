@@ -47,6 +47,12 @@ def grid_spread(
     return _spread(grid, *_weights(*axes, grid.dtype))
 
 
+def spread_product(x: Tensor, grid: Tensor, window_height: int, window_width: int, ratio: int) -> Tensor:
+    """x [N, C, H, W] times the grid spread over H x W."""
+    gate = grid_spread(grid, size(x, ROWS), size(x, COLUMNS), window_height, window_width, ratio)
+    return aten.mul.Tensor(x, gate)
+
+
 def grid_normalize(
     x: Tensor, window_height: int, window_width: int, groups: int, eps: float, ratio: int
 ) -> Tensor:

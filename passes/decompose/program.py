@@ -15,7 +15,7 @@ from torch.export.graph_signature import TensorArgument
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.decompose.emission import replace
 from passes.decompose.fresh_sizes import FreshSizes
-from passes.decompose.grid import grid_mean, grid_normalize, grid_spread, grid_variance
+from passes.decompose.grid import grid_mean, grid_normalize, grid_spread, grid_variance, spread_product
 from passes.decompose.local_max import local_max
 from passes.decompose.local_mean import local_mean
 from passes.decompose.local_normalize import local_normalize
@@ -42,6 +42,7 @@ DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     tlc.nearest.default: nearest,
     tlc.replicate.default: replicate,
     tlc.replicated_product.default: replicated_product,
+    tlc.spread_product.default: spread_product,
     tlc.window_attention.default: window_attention,
 }
 

@@ -1,7 +1,7 @@
 """The exact network behind one whose statistics are taken on a grid, to measure what the grid costs.
 
 grid_mean, grid_variance, grid_normalize   ->   local_mean, local_variance, local_normalize
-grid_spread                                ->   replicate
+grid_spread, spread_product                ->   replicate, replicated_product
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _EXACT = {
     tlc.grid_variance.default: (tlc.local_variance.default, 3),
     tlc.grid_normalize.default: (tlc.local_normalize.default, 5),
     tlc.grid_spread.default: (tlc.replicate.default, 3),
+    tlc.spread_product.default: (tlc.replicated_product.default, 2),
 }
 """For each grid operator the exact one, and how many of the first arguments both take."""
 

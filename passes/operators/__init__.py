@@ -17,6 +17,7 @@ from passes.operators import (
     nearest,
     replicate,
     replicated_product,
+    spread_product,
     window_attention,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "nearest",
     "replicate",
     "replicated_product",
+    "spread_product",
     "window_attention",
 ]

@@ -21,10 +21,12 @@ from tlcconvert.lowering.local_normalize import local_normalize
 from tlcconvert.lowering.local_softmax_mean import local_softmax_mean
 from tlcconvert.lowering.local_variance import local_variance
 from tlcconvert.lowering.loops.slabs import in_slabs, norm_in_slabs
+from tlcconvert.lowering.loops.spread_product import spread_product_in_slabs
 from tlcconvert.lowering.loops.window_attention import window_attention_by_cells
 from tlcconvert.lowering.nearest import nearest
 from tlcconvert.lowering.replicate import replicate
 from tlcconvert.lowering.replicated_product import replicated_product
+from tlcconvert.lowering.spread_product import spread_product
 from tlcconvert.lowering.window_attention import window_attention
 
 Translations = dict[Callable[..., Any], Callable[..., Any]]
@@ -42,6 +44,7 @@ LOOPLESS: Translations = {
     torch.ops.tlc.nearest.default: nearest,
     torch.ops.tlc.replicate.default: replicate,
     torch.ops.tlc.replicated_product.default: replicated_product,
+    torch.ops.tlc.spread_product.default: spread_product,
     torch.ops.tlc.window_attention.default: window_attention,
 }
 
@@ -53,5 +56,6 @@ IN_LOOPS: Translations = LOOPLESS | {
     torch.ops.tlc.local_normalize.default: norm_in_slabs(local_normalize),
     torch.ops.tlc.local_variance.default: in_slabs(local_variance),
     torch.ops.tlc.replicated_product.default: in_slabs(replicated_product),
+    torch.ops.tlc.spread_product.default: spread_product_in_slabs,
     torch.ops.tlc.window_attention.default: window_attention_by_cells,
 }

@@ -50,6 +50,7 @@ def on_a_grid(x: Tensor, window: tuple[int, int]) -> None:
         assert_same(tlc.grid_mean, x, *window, ratio)
         assert_same(tlc.grid_variance, x, *window, ratio)
         assert_same(tlc.grid_spread, tlc.grid_mean(x, *window, ratio), *x.shape[2:], *window, ratio)
+        assert_same(tlc.spread_product, x, tlc.grid_mean(x, *window, ratio), *window, ratio)
         for groups in (1, 2, 6):
             assert_same(tlc.grid_normalize, x, *window, groups, 1e-5, ratio, tolerance=5e-6)
 

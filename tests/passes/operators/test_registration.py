@@ -18,6 +18,7 @@ CALLS = {
     "nearest": (X, 20, 5),
     "replicate": (X, 12, 11),
     "replicated_product": (X, X[..., 2:7, 1:]),
+    "spread_product": (X, torch.ops.tlc.grid_mean(X, 4, 20, 2), 4, 20, 2),
 }
 
 

@@ -28,6 +28,7 @@ def every_operator(x: Tensor, logits: Tensor) -> tuple[Tensor, ...]:
         tlc.nearest(x, 5, 7),
         tlc.replicate(x, 30, 40),
         tlc.replicated_product(x, tlc.local_mean(x, 3, 40)),
+        tlc.spread_product(x, tlc.grid_mean(x, 3, 4, 2), 3, 4, 2),
         tlc.window_attention(query, key, query, None, 1, 5, 6),
     )
 

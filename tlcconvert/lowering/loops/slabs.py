@@ -33,7 +33,7 @@ def in_slabs(operator: Callable[..., Any]) -> Callable[..., Any]:
     def lowered(*arguments: Any, **options: Any) -> Any:
         maps = [argument for argument in arguments if isinstance(argument, ir.Value)]
         others = arguments[len(maps) :]
-        return _by_slabs(maps, lambda *slabs: operator(*slabs, *others, **options))
+        return by_slabs(maps, lambda *slabs: operator(*slabs, *others, **options))
 
     return lowered
 
@@ -45,12 +45,12 @@ def norm_in_slabs(norm: Callable[..., Any]) -> Callable[..., Any]:
     def lowered(x: ir.Value, window_height: int, window_width: int, groups: int, *options: Any) -> Any:
         if groups != channels(x):
             return norm(x, window_height, window_width, groups, *options)
-        return _by_slabs([x], lambda slab: norm(slab, window_height, window_width, 1, *options))
+        return by_slabs([x], lambda slab: norm(slab, window_height, window_width, 1, *options))
 
     return lowered
 
 
-def _by_slabs(maps: Sequence[ir.Value], operator: Callable[..., Any]) -> Any:
+def by_slabs(maps: Sequence[ir.Value], operator: Callable[..., Any]) -> Any:
     """``operator(*maps)`` [N, C, h, w], slab by slab; the first map is the largest."""
     x = maps[0]
     size = op.Shape(x, start=2, end=4)

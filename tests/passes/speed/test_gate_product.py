@@ -1,4 +1,4 @@
-"""A gate multiplied in parts gives the same numbers; a replicate something else reads stays."""
+"""A gate multiplied in parts gives the same numbers; one that something else reads stays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.export import Dim, ExportedProgram
 
 import passes.operators  # noqa: F401
 from passes.program import runnable
-from passes.speed.replicated_product import replicated_product
+from passes.speed.gate_product import gate_product
 
 tlc = torch.ops.tlc
 
@@ -36,13 +36,26 @@ def gate(x: Tensor, channels: int = 4) -> Tensor:
     return tlc.replicate(interior, x.shape[2], x.shape[3])
 
 
-@pytest.mark.parametrize("function", [lambda x: (x * gate(x)).relu(), lambda x: gate(x) * x.relu() + x])
+def coarse_gate(x: Tensor) -> Tensor:
+    grid = tlc.grid_mean(x, 6, 4, 3).sigmoid()
+    return tlc.grid_spread(grid, x.shape[2], x.shape[3], 6, 4, 3)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: (x * gate(x)).relu(),
+        lambda x: gate(x) * x.relu() + x,
+        lambda x: (x * coarse_gate(x)).relu(),
+    ],
+)
 @pytest.mark.parametrize("shape", [(2, 4, 9, 8), (1, 4, 2, 3), (3, 4, 17, 3)])
 def test_a_gate_is_multiplied_in_parts(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> None:
     program = captured(function)
-    assert len(replicated_product(program).rewrites) == 1
+    assert len(gate_product(program).rewrites) == 1
     program.graph.lint()
-    assert tlc.replicate.default not in {node.target for node in program.graph.nodes}
+    targets = {node.target for node in program.graph.nodes}
+    assert not targets & {tlc.replicate.default, tlc.grid_spread.default}
     x = torch.randn(shape, dtype=torch.float64)
     assert torch.equal(runnable(program)(x), function(x))
 
@@ -52,9 +65,9 @@ def test_a_gate_is_multiplied_in_parts(function: Callable[[Tensor], Tensor], sha
     [
         pytest.param(lambda x: x * gate(x), id="the product is the result"),
         pytest.param(lambda x: (x * gate(x, 1)).relu(), id="one gate for all channels"),
-        pytest.param(lambda x: (y := gate(x)) * x.relu() + y, id="something else reads the replicate"),
+        pytest.param(lambda x: (y := gate(x)) * x.relu() + y, id="something else reads the gate"),
         pytest.param(lambda x: (x + gate(x)).relu(), id="a sum"),
     ],
 )
 def test_everything_else_stays(function: Callable[[Tensor], Tensor]) -> None:
-    assert replicated_product(captured(function)).rewrites == ()
+    assert gate_product(captured(function)).rewrites == ()

@@ -1,0 +1,69 @@
+"""A gate brought to the size of a map and its product with the map as one operator.
+
+    Given    x [N, C, H, W] * tlc::replicate(s [N, C, h, w], H, W)
+    Result   tlc::replicated_product(x, s)
+
+    Given    x [N, C, H, W] * tlc::grid_spread(s [N, C, gh, gw], H, W, ...)
+    Result   tlc::spread_product(x, s, ...)
+
+The gate is as large as the map and is needed for nothing else. As one operator with the product it can be made a few
+planes at a time and thrown away in the cache. A product that is the network's result stays: what loops make is
+reshaped, which copies only where it leaves the network.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx
+from torch.export import ExportedProgram
+
+import passes.operators  # noqa: F401  (registers torch.ops.tlc)
+from passes.program import call_before, refresh, where
+from passes.result import PassResult, Rewrite
+from passes.sizes import shape_expressions
+
+aten, tlc = torch.ops.aten, torch.ops.tlc
+_PRODUCTS: dict[Any, Any] = {
+    tlc.replicate.default: tlc.replicated_product.default,
+    tlc.grid_spread.default: tlc.spread_product.default,
+}
+
+
+def gate_product(program: ExportedProgram) -> PassResult:
+    """Rewrites every product of a map with a gate nothing else reads, in place."""
+    rewrites = []
+    for node in list(program.graph.nodes):
+        if node.target is not aten.mul.Tensor or _is_result(node):
+            continue
+        factors = _factors(node)
+        if factors is None:
+            continue
+        x, gate = factors
+        source, _, _, *options = gate.args
+        product = call_before(node, _PRODUCTS[gate.target], x, source, *options)
+        node.replace_all_uses_with(product)
+        rewrites.append(Rewrite("gate", where(node), "whole, then multiplied", "multiplied in parts"))
+    if rewrites:
+        refresh(program)
+    return PassResult(tuple(rewrites))
+
+
+def _is_result(node: fx.Node) -> bool:
+    return any(user.op == "output" for user in node.users)
+
+
+def _factors(product: fx.Node) -> tuple[fx.Node, fx.Node] | None:
+    """The map and the gate ``product`` multiplies; None for any other product."""
+    first, second = product.args
+    for x, gate in ((first, second), (second, first)):
+        if not (isinstance(x, fx.Node) and isinstance(gate, fx.Node) and _is_gate_for_one(gate)):
+            continue
+        if shape_expressions(x) == shape_expressions(gate) == shape_expressions(product):
+            return x, gate
+    return None
+
+
+def _is_gate_for_one(node: fx.Node) -> bool:
+    return node.target in _PRODUCTS and len(node.users) == 1
