@@ -241,7 +241,7 @@ def _exported(
 ) -> onnx.ModelProto:
     axes = _axis_names(program)
     names = ["input", *(extra.name for extra in inputs.extra)]
-    # A runtime for one size only would have to run loops over parts of different sizes.
+    # A runtime without dynamic shapes cannot run loops over parts of different sizes.
     translations = TRANSLATIONS[options.target] if options.static_size is None else LOOPLESS
     if options.static_size is None:
         lowered = lower(program, options.opset, names, output_names(program), weights, translations)

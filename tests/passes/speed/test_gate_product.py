@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 import passes.operators  # noqa: F401
+from passes.localize.exact_counterpart import exact_counterpart
 from passes.program import runnable
 from passes.speed.gate_product import gate_product
 
@@ -58,6 +59,14 @@ def test_a_gate_is_multiplied_in_parts(function: Callable[[Tensor], Tensor], sha
     assert not targets & {tlc.replicate.default, tlc.grid_spread.default}
     x = torch.randn(shape, dtype=torch.float64)
     assert torch.equal(runnable(program)(x), function(x))
+
+
+def test_behind_a_coarse_gate_there_is_the_gate_of_every_window() -> None:
+    program = captured(lambda x: (x * coarse_gate(x)).relu())
+    gate_product(program)
+    x = torch.randn(2, 4, 17, 9, dtype=torch.float64)
+    every_window = tlc.replicate(tlc.local_mean(x, 6, 4).sigmoid(), 17, 9)
+    assert torch.equal(exact_counterpart(runnable(program))(x), (x * every_window).relu())
 
 
 @pytest.mark.parametrize(
