@@ -1,7 +1,7 @@
 """The squeezing convolution of a squeeze path before its local mean.
 
     Given    conv1x1(local_mean(x [N, C, H, W]), W [D, C], b)        D <= C / 4
-    Result   local_mean(conv1x1(x, W, b))                            x comes from a convolution
+    Result   local_mean(conv1x1(x, W, b))                            x comes from a convolution; grid_mean alike
              local_mean(matmul(W, x as [N, C, H*W]) as [N, D, H, W]) + b            otherwise
 
     sum_c W[d, c] * mean_p x[c, p] + b[d] = mean_p (sum_c W[d, c] * x[c, p] + b[d])
@@ -49,7 +49,7 @@ def _is_squeezed_mean(node: fx.Node, tensors: dict[str, torch.Tensor]) -> bool:
         return False
     arguments = bound_arguments(node)
     mean, layer = arguments["input"], [arguments["weight"], arguments["bias"]]
-    if mean.target is not tlc.local_mean.default or len(mean.users) != 1 or arguments["groups"] != 1:
+    if not _is_slower_than_a_convolution(mean) or len(mean.users) != 1 or arguments["groups"] != 1:
         return False
     if not all(tensor is None or tensor.name in tensors for tensor in layer):
         return False
@@ -58,14 +58,22 @@ def _is_squeezed_mean(node: fx.Node, tensors: dict[str, torch.Tensor]) -> bool:
     return is_pointwise and squeezed * _LEAST_SQUEEZE <= channels
 
 
+def _is_slower_than_a_convolution(mean: fx.Node) -> bool:
+    """A mean on a grid of windows is as fast as the product that squeezes a map of another kind."""
+    if mean.target is tlc.local_mean.default:
+        return True
+    return mean.target is tlc.grid_mean.default and _comes_from_convolution(mean.all_input_nodes[0])
+
+
 def _squeezed_first(program: ExportedProgram, node: fx.Node, tensors: dict[str, torch.Tensor]) -> fx.Node:
     layer = bound_arguments(node)
-    source, *window = layer["input"].args
+    mean = layer["input"]
+    source, *window = mean.args
     if not _comes_from_convolution(source):
         return _mean_of_product(program, node, tensors)
     with program.graph.inserting_before(node):
         squeezed = program.graph.call_function(aten.conv2d.default, (source, layer["weight"], layer["bias"]))
-        return program.graph.call_function(tlc.local_mean.default, (squeezed, *window))
+        return program.graph.call_function(mean.target, (squeezed, *window))
 
 
 def _comes_from_convolution(source: fx.Node) -> bool:

@@ -33,6 +33,22 @@ class SqueezeOfConvolution(SqueezePath):
         return super().forward(self.features(x).relu())
 
 
+class OnAGrid(SqueezePath):
+    """The mean of windows on a grid."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.squeeze(tlc.grid_mean(x, 4, 3, 2)).relu()
+
+
+class OnAGridOfConvolution(OnAGrid):
+    def __init__(self, channels: int, squeezed: int) -> None:
+        super().__init__(channels, squeezed)
+        self.features = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(self.features(x))
+
+
 class MeanReadTwice(SqueezePath):
     def forward(self, x: Tensor) -> Tensor:
         mean = tlc.local_mean(x, 4, 3)
@@ -78,6 +94,20 @@ def test_the_squeeze_is_unchanged_at_every_size(
     program.validate()
 
 
-@pytest.mark.parametrize("build", [lambda: SqueezePath(8, 4), lambda: MeanReadTwice(8, 2), OneWindowPerStep])
+def test_a_mean_on_a_grid_comes_after_the_convolution_of_another_convolution() -> None:
+    network = OnAGridOfConvolution(8, 2)
+    program = captured(network)
+    assert len(squeeze_first(program).rewrites) == 1
+    (mean,) = (node for node in program.graph.nodes if node.target is tlc.grid_mean.default)
+    assert mean.meta["val"].shape[1] == 2
+    for shape in [(2, 8, 7, 9), (1, 8, 21, 17), (1, 8, 1, 1)]:
+        x = torch.randn(shape, dtype=torch.float64)
+        assert (runnable(program)(x) - network(x)).abs().max() < 1e-14
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lambda: SqueezePath(8, 4), lambda: MeanReadTwice(8, 2), OneWindowPerStep, lambda: OnAGrid(8, 2)],
+)
 def test_what_does_not_squeeze_enough_or_does_more_stays(build: type[nn.Module]) -> None:
     assert squeeze_first(captured(build())).rewrites == ()
