@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch import fx
 from torch.export import ExportedProgram
@@ -45,10 +45,9 @@ class _RefusingEmpty(fx.Interpreter):
         return value
 
 
-def _values(module: fx.GraphModule) -> dict[tuple[int, int], list[torch.Tensor]]:
-    """Results on every size the program runs at without an empty value on the way."""
+def _values(module: fx.Interpreter) -> dict[tuple[int, int], list[torch.Tensor]]:
+    """Results on every size the program runs at."""
     found = {}
-    module = _RefusingEmpty(module)
     for size in SIZES:
         x = torch.randn(2, CHANNELS, *size, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
         try:
@@ -61,10 +60,11 @@ def _values(module: fx.GraphModule) -> dict[tuple[int, int], list[torch.Tensor]]
 
 def check(program: ExportedProgram, steps: list[Instruction], outputs: int, seed: int) -> None:
     rebuild(program, steps, outputs, seed)
-    before, macs = _values(runnable(program)), macs_per_pixel(program)
+    before, macs = _values(_RefusingEmpty(runnable(program))), macs_per_pixel(program)
     simplify(program)
     fold(program)
-    after = _values(runnable(program))
+    # A crop and the zeros after it may leave nothing in between on the smallest sizes.
+    after = _values(fx.Interpreter(runnable(program)))
     for size, expected in before.items():
         assert size in after, f"the folded program no longer runs at {size}"
         for value, wanted in zip(after[size], expected, strict=True):
@@ -77,6 +77,7 @@ def check(program: ExportedProgram, steps: list[Instruction], outputs: int, seed
 common = {"deadline": None, "print_blob": True, "suppress_health_check": list(HealthCheck)}
 
 
+@example(steps=[("half", 0, 0, 0), ("convolution", 0, 0, 507)], outputs=1, seed=1)
 @settings(max_examples=30, **common)
 @given(steps=instructions, outputs=counts, seed=seeds)
 def test_folding_is_exact_and_never_costs_more(
