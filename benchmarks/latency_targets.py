@@ -105,9 +105,9 @@ _NAFNET = """\
 A norm over channels needs its mean before it centres and its variance before it scales. In standard operators each of
 these steps is one of its own, which reads and writes whole maps; the floor counts none of them."""
 _MEANS = """\
-The convolutions are the same in both files. A local mean is a sum over windows where the global one is a single pass,
-and what it scales is scaled by a map to be read where the global one is a number per channel. The floor counts
-neither."""
+The convolutions are the same in both files. The global one averages or normalises in a single operator,
+GlobalAveragePool or InstanceNormalization; no standard operator takes statistics over windows, so sums, their
+differences, and the maps to scale with are operators of their own. The floor counts none of them."""
 _WINDOWS = """\
 A product takes whole tensors. So each cell, a rectangle the same windows cover, is copied out of query, key and
 value, and its result into the map. The floor counts one reading of the maps and one writing of the result; an
@@ -118,12 +118,14 @@ tensor for the next, so sums over windows and the gate are written and read as w
 axes only: a gate that differs from window to window is replicated before it scales."""
 _PEAK = """\
 The floor counts one product at a time. A file also holds maps for later operators, and onnxruntime keeps what it
-allocated in the first run beside the block it plans for the later ones, in every file. Local statistics add maps as
-large as those they scale, where the global network has numbers."""
+allocated in the first run beside the block it plans for the later ones, in every file. Image, gate and result of a
+bare SE block exist at once. Inside a network the gate is made a few planes at a time; where the product is the
+result, what a loop makes would be copied once more to leave the network."""
 _FIRST_RUN = """\
 The first touch of a page takes longer than several passes over it. A file of a few passes is thus slow at first
-whatever they are; what an addition alone comes to is [below](#memory-and-first-run). The floor counts the maps of one
-product or the output; every map between operators is touched as well."""
+whatever they are; what an addition alone comes to is [below](#memory-and-first-run). The floor counts the maps of
+one product or the output. A file also touches what one operator hands to the next: the gate of an SE block, the
+cells of an attention core before and after they are put together."""
 FLATNESS_WHY = """\
 The maps of a small image stay in the caches of the processor and those of a large one do not. A convolution
 with an addition, and an addition alone, grow dearer too, without any statistic. Convolutions and what stands
