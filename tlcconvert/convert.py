@@ -241,17 +241,16 @@ def _exported(
 ) -> onnx.ModelProto:
     axes = _axis_names(program)
     names = ["input", *(extra.name for extra in inputs.extra)]
-    # A runtime without dynamic shapes cannot run loops over parts of different sizes.
-    translations = TRANSLATIONS[options.target] if options.static_size is None else LOOPLESS
-    if options.static_size is None:
-        lowered = lower(program, options.opset, names, output_names(program), weights, translations)
-    else:
+    translations = TRANSLATIONS[options.target]
+    if options.static_size is not None:
         fix_sizes(program, inputs.sizes(1, *options.static_size))
         if options.target is Target.TENSORRT:
             without_running_sums(program)
-        lowered = without_shape_arithmetic(
-            lower(program, options.opset, names, output_names(program), weights, translations)
-        )
+        # A runtime without dynamic shapes cannot run loops over parts of different sizes.
+        translations = LOOPLESS
+    lowered = lower(program, options.opset, names, output_names(program), weights, translations)
+    if options.static_size is not None:
+        lowered = without_shape_arithmetic(lowered)
     return tidy(lowered, axes, metadata, weights)
 
 

@@ -13,6 +13,7 @@ from onnxscript.onnx_types import TensorType
 
 from passes.operators.grid_nodes import spacing
 from tlcconvert.lowering.opset import integers, op
+from tlcconvert.lowering.whole_numbers import covered, numbers
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,7 @@ def nodes(size: TensorType, window: int, ratio: int) -> Nodes:
 
 def coverage(axis: Nodes) -> TensorType:
     """float32 [nodes, size], 1 where the node's window covers the pixel."""
-    start = op.Unsqueeze(axis.starts, integers(1))
-    pixel = _range(axis.size)
-    begun = op.GreaterOrEqual(pixel, start)
-    unfinished = op.Less(pixel, op.Add(start, axis.k))
-    return op.Cast(op.And(begun, unfinished), to=ir.DataType.FLOAT)
+    return covered(numbers(axis.size), op.Unsqueeze(axis.starts, integers(1)), axis.k)
 
 
 def interpolation(axis: Nodes) -> TensorType:
@@ -56,12 +53,12 @@ def interpolation(axis: Nodes) -> TensorType:
     Node j has a hat: 1 at its start, 0 at the starts before and after. The first has no rising side within the
     axis and the last no falling one; there the neighbour stands a step outside.
     """
-    previous = op.Mul(op.Sub(_range(op.Shape(axis.starts)), integers(1)), integers(axis.spacing))
+    previous = op.Mul(op.Sub(numbers(op.Shape(axis.starts)), integers(1)), integers(axis.spacing))
     following = op.Max(
         op.Min(op.Add(previous, integers(2 * axis.spacing)), op.Sub(axis.size, axis.k)),
         op.Add(axis.starts, integers(1)),
     )
-    centred = op.Sub(_range(axis.size), op.Div(op.Sub(axis.k, integers(1)), integers(2)))
+    centred = op.Sub(numbers(axis.size), op.Div(op.Sub(axis.k, integers(1)), integers(2)))
     start = op.Unsqueeze(op.Max(op.Min(centred, op.Sub(axis.size, axis.k)), integers(0)), integers(1))
     rising = _quotient(op.Sub(start, previous), op.Sub(axis.starts, previous))
     falling = _quotient(op.Sub(following, start), op.Sub(following, axis.starts))
@@ -70,8 +67,3 @@ def interpolation(axis: Nodes) -> TensorType:
 
 def _quotient(a: TensorType, b: TensorType) -> TensorType:
     return op.Div(op.Cast(a, to=ir.DataType.FLOAT), op.Cast(b, to=ir.DataType.FLOAT))
-
-
-def _range(count: TensorType) -> TensorType:
-    """0, 1, ... count-1 for count int64 [1]."""
-    return op.Range(op.Constant(value_int=0), op.Squeeze(count), op.Constant(value_int=1))

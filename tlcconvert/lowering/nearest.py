@@ -9,6 +9,7 @@ from onnxscript import FLOAT, INT64
 from onnxscript.onnx_types import TensorType
 
 from tlcconvert.lowering.opset import integers, op
+from tlcconvert.lowering.whole_numbers import numbers
 
 
 def nearest(x: FLOAT, height: INT64, width: INT64) -> FLOAT:
@@ -21,7 +22,7 @@ def nearest(x: FLOAT, height: INT64, width: INT64) -> FLOAT:
 def _resample_rows(x: TensorType, target: TensorType) -> TensorType:
     """Row i takes row (2i + 1) * source // (2 * target)."""
     target = op.Reshape(target, integers(1))
-    index = op.Range(op.Constant(value_int=0), op.Squeeze(target), op.Constant(value_int=1))
+    index = numbers(target)
     centre = op.Add(op.Mul(index, integers(2)), integers(1))
     source = op.Div(op.Mul(centre, op.Shape(x, start=2, end=3)), op.Mul(target, integers(2)))
     return op.Gather(x, source, axis=2)

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from onnxscript import ir
 
 from tlcconvert.lowering.opset import integers, op
+from tlcconvert.lowering.whole_numbers import ceil_divide, covered, numbers
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ class Cells:
 def window_cells(size: ir.Value, window: int) -> Cells:
     """The cells of an axis of ``size`` (int64 integers(1)) pixels."""
     k = op.Min(size, integers(window))
-    n = op.Max(_ceil_divide(size, k), integers(2))
+    n = op.Max(ceil_divide(size, k), integers(2))
     last = op.Sub(n, integers(1))
     free = op.Sub(size, k)
-    step = op.Where(op.Equal(n, integers(2)), k, _ceil_divide(free, last))
+    step = op.Where(op.Equal(n, integers(2)), k, ceil_divide(free, last))
     r = op.Sub(op.Mul(last, step), free)
     ov = op.Sub(k, step)
     m = op.Sub(op.Sub(step, ov), r)
@@ -55,7 +56,7 @@ def window_cells(size: ir.Value, window: int) -> Cells:
     def starts(
         length: ir.Value, count: ir.Value, first: ir.Value, moved: ir.Value, since: ir.Value
     ) -> ir.Value:
-        i = _range(op.Where(op.Greater(length, integers(0)), count, integers(0)))
+        i = numbers(op.Where(op.Greater(length, integers(0)), count, integers(0)))
         is_moved = op.Cast(op.GreaterOrEqual(i, since), to=ir.DataType.INT64)
         return op.Add(op.Add(op.Mul(i, step), first), op.Mul(is_moved, moved))
 
@@ -64,22 +65,11 @@ def window_cells(size: ir.Value, window: int) -> Cells:
         (starts(m, n, ov, r, n), m),
         (starts(r, last, op.Sub(step, r), ov, op.Sub(n, integers(2))), r),
     ]
-    pixels = [op.Add(op.Unsqueeze(start, integers(1)), _range(length)) for start, length in families]
-    window_starts = op.Unsqueeze(op.Min(op.Mul(_range(n), step), free), integers(1))
-    covered = [_covered(start, window_starts, k) for start, _ in families]
-    return Cells(pixels, covered, n)
+    pixels = [op.Add(op.Unsqueeze(start, integers(1)), numbers(length)) for start, length in families]
+    window_starts = op.Unsqueeze(op.Min(op.Mul(numbers(n), step), free), integers(1))
+    return Cells(pixels, [covered(start, window_starts, k) for start, _ in families], n)
 
 
-def _covered(cell_starts: ir.Value, window_starts: ir.Value, k: ir.Value) -> ir.Value:
-    begun = op.GreaterOrEqual(cell_starts, window_starts)
-    unfinished = op.Less(cell_starts, op.Add(window_starts, k))
-    return op.Cast(op.And(begun, unfinished), to=ir.DataType.FLOAT)
-
-
-def _ceil_divide(a: ir.Value, b: ir.Value) -> ir.Value:
-    return op.Div(op.Add(a, op.Sub(b, integers(1))), b)
-
-
-def _range(count: ir.Value) -> ir.Value:
-    """0, 1, ... count-1 for count int64 [1]."""
-    return op.Range(op.Constant(value_int=0), op.Squeeze(count), op.Constant(value_int=1))
+def mean_over_windows(covered: ir.Value) -> ir.Value:
+    """float32 [cells, n], averages over the windows that cover each cell, of ``covered`` [n, cells]."""
+    return op.Transpose(op.Div(covered, op.ReduceSum(covered, integers(0), keepdims=1)), perm=[1, 0])

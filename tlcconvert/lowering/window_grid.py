@@ -11,7 +11,8 @@ from itertools import product
 from onnxscript import ir
 
 from tlcconvert.lowering.opset import integers, op
-from tlcconvert.lowering.window_cells import Cells, window_cells
+from tlcconvert.lowering.whole_numbers import numbers
+from tlcconvert.lowering.window_cells import Cells, mean_over_windows, window_cells
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,7 @@ def window_grid(height: ir.Value, width: ir.Value, window_height: int, window_wi
 
 def _means(axis: Cells) -> list[ir.Value]:
     """float32 [cells, n] per family."""
-    return [
-        op.Transpose(op.Div(c, op.ReduceSum(c, integers(0), keepdims=1)), perm=[1, 0]) for c in axis.covered
-    ]
+    return [mean_over_windows(covered) for covered in axis.covered]
 
 
 def _group(rows: ir.Value, columns: ir.Value, column_mean: ir.Value, width: ir.Value) -> Group:
@@ -99,8 +98,8 @@ def _group(rows: ir.Value, columns: ir.Value, column_mean: ir.Value, width: ir.V
 
 def _places(groups: list[Group], number: ir.Value) -> ir.Value:
     order = op.Concat(*[op.Reshape(group.pixels, integers(-1)) for group in groups], axis=0)
-    numbers = op.Range(op.Constant(value_int=0), op.Squeeze(number), op.Constant(value_int=1))
-    return op.ScatterElements(numbers, order, numbers)
+    places = numbers(number)
+    return op.ScatterElements(places, order, places)
 
 
 def _length(x: ir.Value, axis: int) -> ir.Value:

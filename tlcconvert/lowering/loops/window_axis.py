@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from onnxscript import ir
 
 from tlcconvert.lowering.opset import integers, op
+from tlcconvert.lowering.whole_numbers import ceil_divide, covered, numbers
+from tlcconvert.lowering.window_cells import mean_over_windows
 
 
 @dataclass(frozen=True)
@@ -36,27 +38,19 @@ class Axis:
 def window_axis(size: ir.Value, window: int, longest: ir.Value | None = None) -> Axis:
     """The cells of an axis of ``size`` (int64 [1]) pixels, at most ``longest`` (int64 scalar) of them in a cell."""
     k = op.Min(size, integers(window))
-    n = _ceil_divide(size, k)
+    n = ceil_divide(size, k)
     free = op.Sub(size, k)
-    step = _ceil_divide(free, op.Max(op.Sub(n, integers(1)), integers(1)))
-    zero, one = op.Constant(value_int=0), op.Constant(value_int=1)
-    windows = op.Min(op.Mul(op.Range(zero, op.Squeeze(n), one), step), free)
-    multiples = [] if longest is None else [op.Range(zero, op.Squeeze(size), longest)]
+    step = ceil_divide(free, op.Max(op.Sub(n, integers(1)), integers(1)))
+    windows = op.Min(op.Mul(numbers(n), step), free)
+    multiples = [] if longest is None else [op.Range(op.Constant(value_int=0), op.Squeeze(size), longest)]
     cuts, *_ = op.Unique(op.Concat(windows, op.Add(windows, k), *multiples, axis=0), sorted=1)
     starts = op.Slice(cuts, integers(0), integers(-1))
     ends = op.Slice(cuts, integers(1), integers(2**62))
-    covered = _covered(starts, op.Unsqueeze(windows, integers(1)), k)
-    mean = op.Transpose(op.Div(covered, op.ReduceSum(covered, integers(0), keepdims=1)), perm=[1, 0])
+    is_covered = covered(starts, op.Unsqueeze(windows, integers(1)), k)
     return Axis(
-        op.Unsqueeze(starts, integers(1)), op.Unsqueeze(ends, integers(1)), op.Size(starts), covered, mean
+        op.Unsqueeze(starts, integers(1)),
+        op.Unsqueeze(ends, integers(1)),
+        op.Size(starts),
+        is_covered,
+        mean_over_windows(is_covered),
     )
-
-
-def _covered(starts: ir.Value, windows: ir.Value, k: ir.Value) -> ir.Value:
-    begun = op.GreaterOrEqual(starts, windows)
-    unfinished = op.Less(starts, op.Add(windows, k))
-    return op.Cast(op.And(begun, unfinished), to=ir.DataType.FLOAT)
-
-
-def _ceil_divide(a: ir.Value, b: ir.Value) -> ir.Value:
-    return op.Div(op.Add(a, op.Sub(b, integers(1))), b)
