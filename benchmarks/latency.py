@@ -12,6 +12,8 @@ changing a pass. ``--threads`` times the files of networks already measured on o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -47,22 +49,19 @@ def main(
         console.print(_NAMES[name].name)
         if threads == 1:
             row = measure(_NAMES[name], cache, repeats)
-            kept = latency_rows.read(_KEPT)
-            kept.rows[row.subject.name] = row
-            _publish(kept)
+            with _kept() as kept:
+                kept.rows[row.subject.name] = row
         else:
             _measure_threaded(_NAMES[name], cache, repeats, threads)
     for subject, passes in ABLATED if ablate else ():
         console.print(subject.name)
         gains = ablation(subject, passes, cache, repeats)
-        kept = latency_rows.read(_KEPT)
-        kept.without[subject.name] = gains
-        _publish(kept)
+        with _kept() as kept:
+            kept.without[subject.name] = gains
     if pixels:
         costs = per_pixel(PER_PIXEL, PIXELS, cache, repeats)
-        kept = latency_rows.read(_KEPT)
-        kept.per_pixel = costs
-        _publish(kept)
+        with _kept() as kept:
+            kept.per_pixel = costs
 
 
 def _measure_threaded(subject: Subject, cache: Path, repeats: int, threads: int) -> None:
@@ -70,13 +69,15 @@ def _measure_threaded(subject: Subject, cache: Path, repeats: int, threads: int)
     if row is None:
         raise typer.BadParameter(f"{subject.name} has not been measured on one thread", param_hint="NETWORK")
     times = measure_threaded(row, cache, repeats, threads)
+    with _kept() as kept:
+        kept.threaded[subject.name] = times
+
+
+@contextmanager
+def _kept() -> Iterator[latency_rows.Measurements]:
+    """What is kept so far, to be changed; written whole after each network, so that one that fails costs no other."""
     kept = latency_rows.read(_KEPT)
-    kept.threaded[subject.name] = times
-    _publish(kept)
-
-
-def _publish(kept: latency_rows.Measurements) -> None:
-    """Writes everything after each network, so that one that fails costs no other."""
+    yield kept
     latency_rows.write(_KEPT, kept)
     if kept.rows:
         DOCUMENT.write_text(document(kept.in_order(), kept.without, kept.per_pixel, kept.threaded))

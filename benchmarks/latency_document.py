@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.folding_document import DISTRIBUTIONS, processor, table
 from benchmarks.latency_cells import cell, size
 from benchmarks.latency_files import EXACT, FAST, GLOBAL, PREFIX_SUM
-from benchmarks.latency_measurement import ADD, CONVOLUTION, EAGER_GLOBAL, EAGER_LOCAL, Row, Threaded
+from benchmarks.latency_measurement import ADD, CONVOLUTION, EAGER_GLOBAL, EAGER_LOCAL, Row, Threaded, ratio
 from benchmarks.latency_subjects import PER_PIXEL, PER_PIXEL_CHANNELS
 from benchmarks.latency_targets import growth
 from benchmarks.latency_targets_document import targets
@@ -197,7 +197,7 @@ def times(row: Row) -> list[str]:
 def several(network: str, times: Threaded) -> list[str]:
     milliseconds = 1000 * statistics.median(times.seconds[GLOBAL])
     pairs = ((EXACT, GLOBAL), (FAST, GLOBAL), (EXACT, PREFIX_SUM))
-    ratios = [cell(times.ratio(*pair)) for pair in pairs]
+    ratios = [cell(ratio(times.seconds, *pair)) for pair in pairs]
     return [network, str(times.threads), f"{milliseconds:.0f}", *ratios]
 
 

@@ -17,6 +17,7 @@ import onnxruntime
 import torch
 
 from benchmarks.interleaved import fastest, interleaved_seconds, median_ratio, seconds_one_at_a_time
+from benchmarks.latency_cells import size
 from benchmarks.latency_files import (
     EXACT,
     FAST,
@@ -68,10 +69,7 @@ class Row:
         return 1000 * statistics.median(self.seconds[kind])
 
     def ratio(self, kind: str, reference: str) -> float | None:
-        """Time of ``kind`` over that of ``reference``; None where one has no file."""
-        if kind not in self.seconds or reference not in self.seconds:
-            return None
-        return median_ratio(self.seconds[kind], self.seconds[reference])
+        return ratio(self.seconds, kind, reference)
 
 
 @dataclass(frozen=True)
@@ -81,11 +79,12 @@ class Threaded:
     threads: int
     seconds: Mapping[str, list[float]]
 
-    def ratio(self, kind: str, reference: str) -> float | None:
-        """Time of ``kind`` over that of ``reference``; None where one has no file."""
-        if kind not in self.seconds or reference not in self.seconds:
-            return None
-        return median_ratio(self.seconds[kind], self.seconds[reference])
+
+def ratio(seconds: Mapping[str, list[float]], kind: str, reference: str) -> float | None:
+    """Time of ``kind`` over that of ``reference``; None where one has no file."""
+    if kind not in seconds or reference not in seconds:
+        return None
+    return median_ratio(seconds[kind], seconds[reference])
 
 
 def measure(subject: Subject, folder: Path, repeats: int) -> Row:
@@ -151,9 +150,9 @@ def per_pixel(
         ADD: (inside, add_file(folder / subject.name / "add.onnx")),
     }
     costs: dict[str, dict[str, float]] = {}
-    for size in sizes:
-        costs[f"{size[0]}x{size[1]}"] = {
-            kind: _cost(file, dataclasses.replace(run_on, size=size), repeats)
+    for pixels in sizes:
+        costs[size(pixels)] = {
+            kind: _cost(file, dataclasses.replace(run_on, size=pixels), repeats)
             for kind, (run_on, file) in files.items()
         }
     return costs
