@@ -18,7 +18,8 @@ import torch
 from torch import nn
 
 from tlcconvert.network_inputs import NetworkInputs
-from tlcconvert.verify import TOLERANCE, compare_session, inference_session
+from tlcconvert.verification.compare import TOLERANCE, compare_session
+from tlcconvert.verification.session import inference_session
 
 
 @dataclass(frozen=True)

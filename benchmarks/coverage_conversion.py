@@ -20,7 +20,8 @@ from tlcconvert.outputs import OneOutput
 from tlcconvert.parity import Parity
 from tlcconvert.size_requirements import SizeRequirements
 from tlcconvert.size_wrapper import SizeWrapper
-from tlcconvert.verify import TOLERANCE, compare_session, inference_session
+from tlcconvert.verification.compare import TOLERANCE, compare_session
+from tlcconvert.verification.session import inference_session
 
 TRAIN_SIZE = 48
 """Pixels; the windows are 72."""

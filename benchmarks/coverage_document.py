@@ -13,7 +13,7 @@ from benchmarks.coverage_row import Row, Status
 from benchmarks.coverage_subjects import SUBJECTS, Subject
 from benchmarks.folding_document import processor
 from benchmarks.folding_document import table as markdown
-from tlcconvert.verify import TOLERANCE
+from tlcconvert.verification.compare import TOLERANCE
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "coverage.md"
 _HEAD = ("", "from", "outcome", "local", "left global", "folds", "needs sizes", "seconds")

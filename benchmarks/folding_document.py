@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.folding_measurement import OURS, Row
 from benchmarks.folding_subjects import CHANNELS
 from benchmarks.peer_exports import SIMPLIFIERS
-from tlcconvert.verify import TOLERANCE
+from tlcconvert.verification.compare import TOLERANCE
 
 DISTRIBUTIONS = ("torch", "onnxruntime", "onnxsim", "onnxslim", "onnxscript")
 DOCUMENT = Path(__file__).parents[1] / "docs" / "folding.md"

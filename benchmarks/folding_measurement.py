@@ -18,7 +18,7 @@ from benchmarks.peer_exports import SIMPLIFIERS, stock_export
 from tlcconvert import convert
 from tlcconvert.eager_reference import EagerReference
 from tlcconvert.network_inputs import NetworkInputs
-from tlcconvert.verify import TOLERANCE, compare_session
+from tlcconvert.verification.compare import TOLERANCE, compare_session
 
 OURS = "tlcconvert"
 _TINY = (2, 33, 40)  # batch, height, width

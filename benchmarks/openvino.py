@@ -23,7 +23,7 @@ from benchmarks.latency_subjects import ABLATED, SUBJECTS, Subject
 from benchmarks.openvino_document import DOCUMENT, FOR_OPENVINO, Row, document
 from benchmarks.openvino_session import openvino_run
 from tlcconvert import Target
-from tlcconvert.verify import inference_session
+from tlcconvert.verification.session import inference_session
 
 _SAME = 1e-4
 """Largest difference of one file in two runtimes, of the output's scale; they sum in another order."""

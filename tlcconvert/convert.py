@@ -42,7 +42,8 @@ from tlcconvert.stages import Progress, Stages
 from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
 from tlcconvert.target import SPEED_PASSES, TRANSLATIONS, Target
 from tlcconvert.tidy import tidy
-from tlcconvert.verify import inference_session, verify_conversion
+from tlcconvert.verification.conversion import verify_conversion
+from tlcconvert.verification.session import inference_session
 
 _NODES_PER_WINDOW = 12
 

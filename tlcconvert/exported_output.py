@@ -18,7 +18,7 @@ from tlcconvert.capture import silence
 from tlcconvert.errors import CaptureError, ParityError
 from tlcconvert.network_inputs import NetworkInputs
 from tlcconvert.parity import Parity
-from tlcconvert.verify import TOLERANCE, compare_callables
+from tlcconvert.verification.compare import TOLERANCE, compare_callables
 
 METADATA_FILE = "tlcconvert.json"
 _COMPARED = "pt2 / converted"

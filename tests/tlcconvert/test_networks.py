@@ -22,7 +22,8 @@ import tlcconvert
 from tlcconvert import Conversion
 from tlcconvert.architectures.hinet.network import HINet
 from tlcconvert.network_inputs import NetworkInputs
-from tlcconvert.verify import TOLERANCE, compare_session, inference_session
+from tlcconvert.verification.compare import TOLERANCE, compare_session
+from tlcconvert.verification.session import inference_session
 
 extra_architectures = pytest.importorskip("spandrel_extra_arches.architectures")
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 import tlcconvert
 from tlcconvert import InputError, ParityError
 from tlcconvert.network_inputs import NetworkInputs
-from tlcconvert.verify import TOLERANCE, compare_callables, expected_at, inference_session
+from tlcconvert.verification.compare import TOLERANCE, compare_callables, expected_at
+from tlcconvert.verification.session import inference_session
 
 
 def doubling_model(path: Path, factor: float = 2.0) -> Path:

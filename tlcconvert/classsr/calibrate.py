@@ -20,7 +20,7 @@ from tlcconvert.classsr.batch_norm import fold_batch_norms
 from tlcconvert.classsr.costs import Costs
 from tlcconvert.eager_reference import evaluation_copy
 from tlcconvert.lower import lower
-from tlcconvert.verify import inference_session
+from tlcconvert.verification.session import inference_session
 
 _PATCHES = 8
 _ROUNDS = 7

@@ -33,7 +33,7 @@ from tlcconvert.parity import Parity
 from tlcconvert.pixels import Pixels
 from tlcconvert.stages import Progress, Stages
 from tlcconvert.tidy import tidy
-from tlcconvert.verify import inference_session
+from tlcconvert.verification.session import inference_session
 
 _CONTROLS = ("class_bias", "budget")
 _OUTPUTS = ("output", "class_map")

@@ -17,7 +17,7 @@ from torch import Tensor
 from tlcconvert.classsr.patches import crop
 from tlcconvert.classsr.routing import BudgetedImage, RoutedImage
 from tlcconvert.parity import Comparison, Parity
-from tlcconvert.verify import TOLERANCE
+from tlcconvert.verification.compare import TOLERANCE
 
 Shape = tuple[int, int, int]
 Candidate = Callable[..., tuple[Tensor, Tensor]]

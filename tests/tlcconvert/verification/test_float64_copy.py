@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from tlcconvert.float64_copy import float64_copy
+from tlcconvert.verification.float64_copy import float64_copy
 
 
 class NamesFloat32(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlcconvert.parity_sizes import bracketing_sizes, unchanged_sizes
+from tlcconvert.verification.sizes import bracketing_sizes, unchanged_sizes
 
 windows = st.tuples(st.integers(1, 600), st.integers(1, 600))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+from tlcconvert import options
 
 Size = tuple[int, int, int]
 
@@ -32,3 +34,7 @@ def unchanged_sizes(window: tuple[int, int], is_unchanged: Callable[[int, int], 
             small = ((height - cut) // 2 + 1, (width - cut) // 3 + 1)
             return [(1, height - cut, width - cut), *([(2, *small)] if is_unchanged(*small) else [])]
     return []
+
+
+def with_batch(sizes: Iterable[options.Size]) -> list[Size]:
+    return [size if len(size) == 3 else (1, *size) for size in sizes]
