@@ -131,7 +131,8 @@ def _more(count: int) -> str:
 
 
 def _parity(conversion: Conversion) -> Table:
-    table = _table("Verified", "compared", "size", "error", "of scale", "")
+    table = _table("Verified", "compared", "size", "proves", "error", "of scale", "")
     for row in conversion.parity.comparisons:
-        table.add_row(row.what, row.size, f"{row.error:.1e}", f"{row.relative_error:.1e}", row.note or "ok")
+        figures = f"{row.error:.1e}", f"{row.relative_error:.1e}"
+        table.add_row(row.what, row.size, row.purpose, *figures, row.note or "ok")
     return table

@@ -94,6 +94,7 @@ class Conversion:
                     "bound": row.bound,
                     "passed": row.passed,
                     "note": row.note,
+                    "proves": row.purpose,
                 }
                 for row in self.parity.comparisons
             ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from tlcconvert.errors import ParityError
@@ -15,9 +16,10 @@ class Comparison:
         what: which two, e.g. ``"onnx / converted"``.
         batch, height, width: size of the input in images and pixels.
         error: largest absolute difference.
-        magnitude: largest absolute value of the reference.
+        magnitude: scale of the output, the largest absolute value of the reference.
         bound: the largest ``relative_error`` that passes.
         note: why it failed where that is not the error, or why the bound is what it is.
+        purpose: what the comparison proves that others do not, e.g. ``"height beyond the windows"``.
     """
 
     what: str
@@ -28,6 +30,7 @@ class Comparison:
     magnitude: float
     bound: float
     note: str = ""
+    purpose: str = ""
 
     @property
     def size(self) -> str:
@@ -35,7 +38,10 @@ class Comparison:
 
     @property
     def relative_error(self) -> float:
-        return self.error / self.magnitude if self.magnitude else self.error
+        """``error`` over ``magnitude``; of an output that is 0 everywhere every error is infinitely large."""
+        if self.magnitude:
+            return self.error / self.magnitude
+        return math.inf if self.error > 0 else self.error
 
     @property
     def passed(self) -> bool:
@@ -73,10 +79,8 @@ class Parity:
         lines = [f"{'compared':<22}{'size':>16}{'error':>11}{'of scale':>11}  verdict"]
         for row in self.comparisons:
             verdict = "ok" if row.passed else f"FAILED (bound {row.bound:.0e})"
-            note = f"  {row.note}" if row.note else ""
-            lines.append(
-                f"{row.what:<22}{row.size:>16}{row.error:>11.1e}{row.relative_error:>11.1e}  {verdict}{note}"
-            )
+            rest = "  ".join(filter(None, [verdict, row.purpose, row.note]))
+            lines.append(f"{row.what:<22}{row.size:>16}{row.error:>11.1e}{row.relative_error:>11.1e}  {rest}")
         return "\n".join([*lines, *self.notes])
 
     def raise_for_mismatch(self) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import tlcconvert
 from tlcconvert import InputError, ParityError
 from tlcconvert.network_inputs import NetworkInputs
-from tlcconvert.verification.compare import TOLERANCE, compare_callables, expected_at
+from tlcconvert.verification.compare import TOLERANCE, Trial, compare_callables, expected_at
 from tlcconvert.verification.session import inference_session
 
 
@@ -105,7 +105,7 @@ def test_a_reference_that_has_gone_is_compared_with_like_one_that_runs_beside_th
         return 2.001 * x
 
     sizes = [(1, 5, 7), (2, 5, 7), (1, 5, 7)]
-    expected = expected_at(Noting(), NetworkInputs(3), sizes, "a / b")
+    expected = expected_at(Noting(), NetworkInputs(3), [Trial(size) for size in sizes], "a / b")
     assert len(runs) == 3
     # The same size once more is another image.
     assert not torch.equal(runs[0], runs[2])

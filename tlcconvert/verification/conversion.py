@@ -14,7 +14,7 @@ from tlcconvert.capture import Captured
 from tlcconvert.eager_reference import tensors_of
 from tlcconvert.options import Options
 from tlcconvert.parity import Parity
-from tlcconvert.verification.compare import TOLERANCE, compare_callables, expected_at
+from tlcconvert.verification.compare import TOLERANCE, Trial, compare_callables, expected_at
 from tlcconvert.verification.float64 import distance, magnitude
 from tlcconvert.verification.session import callable_of
 from tlcconvert.verification.sizes import bracketing_sizes, unchanged_sizes, with_batch
@@ -47,7 +47,7 @@ def verify_conversion(
     chosen = _rounded(with_batch(options.verify_sizes) or bracketing_sizes(window), taken)
     sizes = [(1, *options.static_size)] * 2 if options.static_size else chosen
     report("running the model in onnxruntime")
-    expected = expected_at(converted, captured.inputs, sizes, "onnx / converted")
+    expected = expected_at(converted, captured.inputs, [Trial(size) for size in sizes], "onnx / converted")
     parity = expected.compare(callable_of(open_session()), TOLERANCE)
     assumed = tuple(
         f"the graph relies on {assumption}, at sizes too large to run" for assumption in captured.assumptions

@@ -7,9 +7,10 @@ and the table says so.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tlcconvert.eager_reference import tensors_of
 from tlcconvert.parity import Comparison
@@ -19,38 +20,62 @@ _ILL_CONDITIONED = 4.0
 _MOST = 1e-3
 
 
-def judged_in_float64(
-    reference: nn.Module,
-    images: Sequence[torch.Tensor],
-    computed: Sequence[torch.Tensor],
-    expected: Sequence[torch.Tensor],
-    tolerance: float,
-    what: str,
-    size: tuple[int, int, int],
-    rows: list[Comparison],
-) -> list[Comparison]:
-    """Both results against the reference in float64; ``rows`` where it has none."""
-    try:
-        double = float64_copy(reference)
-        with torch.no_grad():
-            exact = tensors_of(double(*(image.double() for image in images)))
-    except Exception:
-        return rows
-    judged = []
-    for row, own, other, truth in zip(rows, computed, expected, exact, strict=True):
-        rounding = distance(other, truth) / max(magnitude(truth), 1e-300)
-        if row.passed or truth.dtype != torch.float64 or not rounding > tolerance / _ILL_CONDITIONED:
-            judged.append(row)
-            continue
-        bound = min(_ILL_CONDITIONED * rounding, _MOST)
-        note = f"against float64, from which PyTorch's own float32 is {rounding:.0e} away"
-        judged.append(Comparison(what, *size, distance(own, truth), magnitude(truth), bound, note))
-    return judged
+@dataclass
+class Float64Judge:
+    """Judges results of ``reference`` by its run in float64; the copy is made when it is first needed."""
+
+    reference: nn.Module
+    _copy: nn.Module | None = None
+
+    def judged(
+        self,
+        rows: Sequence[Comparison],
+        images: Sequence[Tensor],
+        computed: Sequence[Tensor],
+        expected: Sequence[Tensor],
+        tolerance: float,
+    ) -> list[Comparison]:
+        """``rows`` with those that failed replaced by the distance of ``computed`` from the float64 run.
+
+        A row is left as it is where PyTorch's float32 is near the float64 run, or there is none. The bound is at
+        most four times PyTorch's own distance, and at most 1e-3.
+
+        Args:
+            rows: one per output: ``computed`` against ``expected``; ``magnitude`` is the scale of that output.
+            images: the inputs, float32.
+        """
+        try:
+            if self._copy is None:
+                self._copy = float64_copy(self.reference)
+            with torch.no_grad():
+                exact = tensors_of(self._copy(*(image.double() for image in images)))
+        except Exception:
+            return list(rows)
+        results = zip(rows, computed, expected, exact, strict=True)
+        return [_judged(*result, tolerance) for result in results]
 
 
-def distance(a: torch.Tensor, b: torch.Tensor) -> float:
-    return float((a.double() - b.double()).abs().max()) if a.numel() else 0.0
+def _judged(row: Comparison, own: Tensor, other: Tensor, truth: Tensor, tolerance: float) -> Comparison:
+    scale = max(row.magnitude, magnitude(truth))
+    if row.passed or truth.dtype != torch.float64 or not scale:
+        return row
+    rounding = distance(other, truth) / scale
+    if not rounding > tolerance / _ILL_CONDITIONED:
+        return row
+    bound = min(_ILL_CONDITIONED * rounding, _MOST)
+    note = f"against float64, from which PyTorch's own float32 is {rounding:.0e} away"
+    return replace(row, error=distance(own, truth), magnitude=scale, bound=bound, note=note)
 
 
-def magnitude(tensor: torch.Tensor) -> float:
-    return float(tensor.double().abs().max()) if tensor.numel() else 0.0
+def distance(a: Tensor, b: Tensor) -> float:
+    """The largest absolute difference, in double precision; NaN where one is."""
+    return float((_wide(a) - _wide(b)).abs().max()) if a.numel() else 0.0
+
+
+def magnitude(tensor: Tensor) -> float:
+    """The largest absolute value, in double precision."""
+    return float(_wide(tensor).abs().max()) if tensor.numel() else 0.0
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)
