@@ -7,6 +7,7 @@ the signature names every placeholder.
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -44,6 +45,15 @@ def state(program: ExportedProgram) -> dict[str, torch.Tensor]:
         source = program.state_dict if spec.target in program.state_dict else program.constants
         tensors[spec.arg.name] = source[spec.target]
     return tensors
+
+
+def with_own_graph(program: ExportedProgram) -> ExportedProgram:
+    """A program over the same tensors whose graph can be changed without changing that of ``program``."""
+    own = copy.copy(program)
+    own._graph_module = fx.GraphModule(program.graph_module, copy.deepcopy(program.graph))
+    own._graph_signature = copy.deepcopy(program.graph_signature)
+    own._state_dict, own._constants = dict(program.state_dict), dict(program.constants)
+    return own
 
 
 def user_inputs(program: ExportedProgram) -> list[fx.Node]:

@@ -6,7 +6,7 @@ capture -> simplify -> fold -> localize -> speed up -> wrap sizes -> lower -> ti
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx
 from onnxruntime import InferenceSession
@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 
 from passes.fold import TrainingBatchNorm, fold
 from passes.localize import Localized, Training, audit, localize
-from passes.program import runnable
+from passes.program import runnable, with_own_graph
 from passes.result import PassResult, Skipped
 from passes.scanless import without_running_sums
 from passes.simplify import simplify
@@ -42,8 +42,10 @@ from tlcconvert.stages import Progress, Stages
 from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
 from tlcconvert.target import SPEED_PASSES, TRANSLATIONS, Target
 from tlcconvert.tidy import tidy
-from tlcconvert.verification.conversion import verify_conversion
+from tlcconvert.verification.conversion import ONNX, Subject, reach_of, verify_conversion
+from tlcconvert.verification.extents import demands
 from tlcconvert.verification.session import inference_session
+from tlcconvert.verification.twin import Twin
 
 _NODES_PER_WINDOW = 12
 
@@ -192,37 +194,52 @@ def _convert_captured(
         if weights is not None:
             weights.take(program, captured.original.state_dict().values())
     with stages("localize"):
+        image = image_size(program)
+        demanded = demands(program.graph, image)
+        unlocalized = with_own_graph(program)
         localized = _localized(program, options, requirements)
-        left_global = localized.skipped if localized else audit(program, image_size(program))
+        left_global = localized.skipped if localized else audit(program, image)
     if options.strict and left_global:
         raise StrictError(_still_global(left_global))
     with stages("export"):
-        for speed_pass in SPEED_PASSES[options.target]:
-            speed_pass(program)
-        if options.size_wrapper:
-            wrap_sizes(program, requirements.multiple, requirements.minimum, requirements.scale)
+        _speed_up(program, options)
+        reach = reach_of(program.graph, image, demanded, localized, requirements)
+        _wrap(program, options, requirements)
         if weights is not None:
             weights.take(program, captured.original.state_dict().values())
         converted = runnable(program)
         metadata = describe(captured, program, options, pixels, localized, sha256)
         model = _exported(program, captured.inputs, options, metadata, weights)
+
+    def session() -> InferenceSession:
+        if weights is None:
+            return inference_session(model.SerializeToString())
+        weights.release()
+        return inference_session(model.SerializeToString(), weights.folder, weights_in_file=True)
+
+    def twin(train_size: tuple[int, int]) -> Twin:
+        return _twin(unlocalized, captured, replace(options, train_size=train_size))
+
     with stages("verify"):
-        original = _reference(captured, kept, options)
-
-        def session() -> InferenceSession:
-            if weights is None:
-                return inference_session(model.SerializeToString())
-            weights.release()
-            return inference_session(model.SerializeToString(), weights.folder, weights_in_file=True)
-
-        parity = verify_conversion(session, converted, original, captured, localized, options, stages.report)
+        bare = _bare(captured, kept)
+        subject = Subject(
+            model=model,
+            open_session=session,
+            converted=converted,
+            original=_wrapped(bare, options, requirements),
+            bare=bare,
+            captured=captured,
+            localized=localized,
+            reach=reach,
+            twin=twin if weights is None else None,
+        )
+        parity = verify_conversion(subject, options, stages.report)
     exported = None
     if options.exported_program:
         with stages("program"):
             window = localized.training.base_size if localized else None
-            sizes = parity.sizes("onnx / converted")
             exported, own = verified_program(
-                program, converted, captured.inputs, window, sizes, stages.report
+                program, converted, captured.inputs, window, parity.sizes(ONNX), stages.report
             )
             parity = Parity(parity.comparisons + own.comparisons, parity.notes + own.notes)
     parity.raise_for_mismatch()
@@ -231,6 +248,28 @@ def _convert_captured(
     return Conversion(
         model, converted, sites, folded, left_global, parity, metadata, seconds, weights, exported
     )
+
+
+def _speed_up(program: ExportedProgram, options: Options) -> None:
+    for speed_pass in SPEED_PASSES[options.target]:
+        speed_pass(program)
+
+
+def _wrap(program: ExportedProgram, options: Options, requirements: SizeRequirements) -> None:
+    if options.size_wrapper:
+        wrap_sizes(program, requirements.multiple, requirements.minimum, requirements.scale)
+
+
+def _twin(unlocalized: ExportedProgram, captured: Captured, options: Options) -> Twin:
+    """``unlocalized`` taken through the same steps for the train size of ``options``."""
+    program = with_own_graph(unlocalized)
+    localized = _localized(program, options, captured.requirements)
+    assert localized is not None
+    _speed_up(program, options)
+    _wrap(program, options, captured.requirements)
+    converted = runnable(program)
+    model = _exported(program, captured.inputs, options, {}, None)
+    return Twin(converted, model, lambda: inference_session(model.SerializeToString()), localized)
 
 
 def _exported(
@@ -303,10 +342,13 @@ def _axis_names(program: ExportedProgram) -> dict[str, str]:
     return {str(symbol): name for symbols, name in named for symbol in symbols}
 
 
-def _reference(captured: Captured, kept: int | None, options: Options) -> nn.Module:
-    """The original network with the file's outputs, inside the file's wrapper."""
-    requirements = captured.requirements
-    network = captured.original if kept is None else OneOutput(captured.original, kept)
+def _bare(captured: Captured, kept: int | None) -> nn.Module:
+    """The original network with the file's outputs."""
+    return captured.original if kept is None else OneOutput(captured.original, kept)
+
+
+def _wrapped(network: nn.Module, options: Options, requirements: SizeRequirements) -> nn.Module:
+    """``network`` inside the file's wrapper."""
     if not options.size_wrapper:
         return network
     return SizeWrapper(network, requirements.multiple, requirements.minimum, requirements.scale)

@@ -2,100 +2,328 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
+import onnx
 import onnxruntime
 import torch
 from torch import fx, nn
 
 from passes.localize import Localized
 from passes.localize.exact_counterpart import exact_counterpart
+from passes.sizes import ImageSize
 from tlcconvert.capture import Captured
 from tlcconvert.eager_reference import tensors_of
+from tlcconvert.errors import ParityError
 from tlcconvert.options import Options
 from tlcconvert.parity import Parity
-from tlcconvert.verification.compare import TOLERANCE, Trial, compare_callables, expected_at
+from tlcconvert.size_requirements import SizeRequirements
+from tlcconvert.verification import sizes as budget
+from tlcconvert.verification.compare import TOLERANCE, Expected, Trial, expected_at
+from tlcconvert.verification.cost import GraphCost
+from tlcconvert.verification.extents import Demands, with_windows
 from tlcconvert.verification.float64 import distance, magnitude
 from tlcconvert.verification.session import callable_of
-from tlcconvert.verification.sizes import bracketing_sizes, unchanged_sizes, with_batch
+from tlcconvert.verification.sizes import (
+    Plan,
+    Purse,
+    Reach,
+    Size,
+    planned,
+    unchanged_sizes,
+    with_batch,
+)
+from tlcconvert.verification.twin import Twin, differs_in_numbers_only, small_train_size
 
+ONNX = "onnx / converted"
+ORIGINAL = "converted / original"
+TWIN = "onnx / twin"
 _WITHOUT_WINDOWS = (64, 64)
+_ACROSS = 16
+"""Pixels a thin image has at least on its short axis."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is to be proven of one conversion.
+
+    Attributes:
+        model: the file.
+        open_session: loads it; called once the converted network has run and its weights may go.
+        converted: the converted network in eager PyTorch.
+        original: the network it was made from, with the file's outputs and inside the file's wrapper.
+        bare: the same without a wrapper.
+        captured: its inputs, and the sizes it takes.
+        localized: its windows; None where it was not asked for.
+        reach: how far images must go.
+        twin: makes the twin for a train size; None where there is none.
+    """
+
+    model: onnx.ModelProto
+    open_session: Callable[[], onnxruntime.InferenceSession]
+    converted: fx.GraphModule
+    original: nn.Module
+    bare: nn.Module
+    captured: Captured
+    localized: Localized | None
+    reach: Reach
+    twin: Callable[[tuple[int, int]], Twin] | None = None
+
+    @property
+    def window(self) -> tuple[int, int] | None:
+        """Height and width of the largest window in pixels of the image."""
+        return self.localized.training.base_size if self.localized and self.localized.sites else None
+
+
+def reach_of(
+    graph: fx.Graph,
+    image: ImageSize,
+    network: Demands,
+    localized: Localized | None,
+    requirements: SizeRequirements,
+) -> Reach:
+    """How far the images of a verification must go, and what they cost.
+
+    Args:
+        graph: the converted one, before sizes are wrapped.
+        image: the symbols of its image.
+        network: what the graph demanded before it was localised.
+    """
+    cost = GraphCost(graph, image)
+    up = requirements.up
+    across = network.least_across(2, up)
+
+    def multiply_adds(batch: int, height: int, width: int) -> int:
+        return cost.multiply_adds(batch, up(height), up(width))
+
+    def peak_bytes(batch: int, height: int, width: int) -> int:
+        return cost.peak_bytes(batch, up(height), up(width))
+
+    return Reach(
+        across=(max(_ACROSS, across[0]), max(_ACROSS, across[1])),
+        structure=network.shortest(up),
+        windows=with_windows(network, localized.sites).shortest(up)
+        if localized and localized.sites
+        else None,
+        cost=multiply_adds,
+        peak_bytes=peak_bytes,
+    )
 
 
 def verify_conversion(
-    open_session: Callable[[], onnxruntime.InferenceSession],
-    converted: fx.GraphModule,
-    original: nn.Module,
-    captured: Captured,
-    localized: Localized | None,
+    subject: Subject,
     options: Options,
     report: Callable[[str], None],
+    also_at: Sequence[Size] = (),
 ) -> Parity:
-    """The proofs a conversion must pass before it is handed over.
+    """The model against the converted network in eager PyTorch, and that against the original.
 
-    The model against the converted network in eager PyTorch, at sizes around the windows; and the converted
-    network against the original at sizes where every statistic still covers its whole map (at all
-    sizes where nothing was localised). Sizes the caller chose take the place of both; a file of one size is
-    run at that size.
+    Sizes are chosen so that they reach what the graph depends on (:mod:`tlcconvert.verification.sizes`); the original
+    is compared where every statistic still covers its whole map, at all sizes where nothing was localised. Where
+    no affordable image exceeds the windows on both axes, a twin with small windows does. Sizes the caller chose
+    take the place of all that, and the notes say what they leave unproven; a file of one size is run at that size.
 
     Args:
-        open_session: loads the model; called once the converted network has run and its weights may go.
+        also_at: (batch, height, width) that are compared in any case, because something after capture told sizes
+            apart there.
+
+    Raises:
+        ParityError: nothing could be compared.
     """
-    requirements = captured.requirements
-    window = localized.training.base_size if localized and localized.sites else _WITHOUT_WINDOWS
-    taken = _as_they_are if options.size_wrapper else requirements.up
-    chosen = _rounded(with_batch(options.verify_sizes) or bracketing_sizes(window), taken)
-    sizes = [(1, *options.static_size)] * 2 if options.static_size else chosen
-    report("running the model in onnxruntime")
-    expected = expected_at(converted, captured.inputs, [Trial(size) for size in sizes], "onnx / converted")
-    parity = expected.compare(callable_of(open_session()), TOLERANCE)
-    assumed = tuple(
-        f"the graph relies on {assumption}, at sizes too large to run" for assumption in captured.assumptions
-    )
-    parity = Parity(
-        parity.comparisons, parity.notes + assumed + _deviation(converted, captured, localized, window)
-    )
+    purse = Purse(subject.reach, budget.BUDGET, runs=1 if subject.window else 2)
+    plan = _plan(subject, options, purse, also_at)
+    report("running the converted network")
+    expected = expected_at(subject.converted, subject.captured.inputs, plan.trials, ONNX)
     report("running the converted network against the original")
-    sizes = chosen
-    if localized is not None and localized.sites:
-
-        def is_unchanged(height: int, width: int) -> bool:
-            return localized.is_unchanged_at(requirements.up(height), requirements.up(width))
-
-        own = [size for size in with_batch(options.verify_sizes) if is_unchanged(*size[1:])]
-        sizes = _rounded(own or unchanged_sizes(window, is_unchanged), taken)
-    if not sizes:
-        note = "converted / original not compared: at no size does every feature map fit its window"
-        return Parity(parity.comparisons, (*parity.notes, note))
-    unchanged = compare_callables(
-        converted, original, captured.inputs, sizes, TOLERANCE, "converted / original"
+    unchanged = _unchanged(subject, plan)
+    report("running the model in onnxruntime")
+    parity = expected.compare(callable_of(subject.open_session()), TOLERANCE)
+    if not parity.comparisons:
+        raise ParityError("The file was compared with nothing:\n" + parity.table())
+    assumed = tuple(
+        f"the graph relies on {assumption}, at sizes too large to run"
+        for assumption in subject.captured.assumptions
     )
-    return Parity(parity.comparisons + unchanged.comparisons, parity.notes + unchanged.notes)
+    parity = _joined(parity, Parity((), (*plan.notes, *assumed, *_deviation(subject, purse))), unchanged)
+    if plan.reaches_beyond_windows or subject.window is None or options.static_size or options.verify_sizes:
+        return parity
+    return _joined(parity, _twin(subject, options, purse, report))
+
+
+def _joined(*parities: Parity) -> Parity:
+    return Parity(
+        tuple(row for parity in parities for row in parity.comparisons),
+        tuple(note for parity in parities for note in parity.notes),
+    )
+
+
+def _plan(subject: Subject, options: Options, purse: Purse, also_at: Sequence[Size]) -> Plan:
+    requirements = subject.captured.requirements
+    taken = _as_they_are if options.size_wrapper else requirements.up
+    if options.static_size:
+        size = (1, *options.static_size)
+        return Plan(
+            [Trial(size, "the file's size"), Trial(size, "the file's size, a photograph", True)], notes=[]
+        )
+    if options.verify_sizes:
+        own = _rounded(with_batch(options.verify_sizes), taken)
+        plan = Plan([Trial(size, "asked for") for size in own], notes=_left_unproven(own, subject))
+    else:
+        plan = planned(subject.reach, purse, subject.window, taken)
+    asked = [size for size in _rounded(also_at, taken) if size not in {trial.size for trial in plan.trials}]
+    plan.trials += [Trial(size, "where writing told sizes apart") for size in asked]
+    plan.unchanged = _unchanged_trials(subject, plan, options, purse, taken)
+    if not options.verify_sizes:
+        plan.notes.append(
+            f"sizes were chosen within {purse.budget:.1e} multiply-adds for one run at each; "
+            f"they take {purse.spent:.1e}"
+        )
+    return plan
+
+
+def _left_unproven(sizes: Sequence[Size], subject: Subject) -> list[str]:
+    """What the sizes a caller asked for do not reach."""
+    reach = subject.reach
+    gaps = []
+    for axis, name in enumerate(("height", "width")):
+        longest = max(size[1 + axis] for size in sizes)
+        structure, windows = reach.structure[axis], reach.windows[axis] if reach.windows else None
+        needed = max(structure or 0, windows or 0)
+        if structure is None or longest < needed:
+            gaps.append(f"{name}s beyond {longest} (the graph depends on them up to {needed})")
+    if max(size[0] for size in sizes) == 1:
+        gaps.append("batches of more than one image")
+    beyond = reach.windows
+    if beyond and not any(_exceed(size, beyond) for size in sizes):
+        gaps.append("images beyond the windows on both axes")
+    return ["the sizes were asked for; they do not prove " + gap for gap in gaps]
+
+
+def _exceed(size: Size, beyond: Sequence[int | None]) -> bool:
+    return all(least is not None and extent >= least for extent, least in zip(size[1:], beyond, strict=True))
+
+
+def _unchanged_trials(
+    subject: Subject, plan: Plan, options: Options, purse: Purse, taken: Callable[[int], int]
+) -> list[Trial]:
+    """Where the converted network computes what the original does."""
+    localized, up = subject.localized, subject.captured.requirements.up
+    if localized is None or not localized.sites:
+        return plan.trials
+
+    def is_unchanged(height: int, width: int) -> bool:
+        return localized.is_unchanged_at(up(height), up(width))
+
+    own = [trial for trial in plan.trials if is_unchanged(*trial.size[1:])]
+    if options.verify_sizes and own:
+        return own
+    window = localized.training.base_size
+    trials: list[Trial] = []
+    for size in _rounded(unchanged_sizes(window, subject.reach.across, is_unchanged), taken):
+        if trials and not purse.affords(size, 1 / 10):
+            plan.notes.append(f"{ORIGINAL} not compared at {_label(size)}: it is over the budget")
+            continue
+        purse.pay(size)
+        trials.append(Trial(size, "all maps within their windows", is_photograph=len(trials) == 1))
+    return trials
+
+
+def _unchanged(subject: Subject, plan: Plan) -> Parity:
+    if not plan.unchanged:
+        return Parity((), (f"{ORIGINAL} not compared: at no size does every feature map fit its window",))
+    inputs = subject.captured.inputs
+    parity = expected_at(subject.original, inputs, plan.unchanged, ORIGINAL).compare(
+        subject.converted, TOLERANCE
+    )
+    return _joined(parity, _bare(subject, plan))
+
+
+def _bare(subject: Subject, plan: Plan) -> Parity:
+    """Where the file pads and the network would not have needed it: against the network as it is."""
+    requirements = subject.captured.requirements
+    padded = [
+        trial
+        for trial in plan.unchanged
+        if any(requirements.up(extent) != extent for extent in trial.size[1:])
+        and trial.size[1:] in budget.REAL_SIZES
+    ]
+    expected = expected_at(subject.bare, subject.captured.inputs, padded, "converted / unpadded")
+    return replace(expected, notes=()).compare(subject.converted, TOLERANCE)
+
+
+def _twin(subject: Subject, options: Options, purse: Purse, report: Callable[[str], None]) -> Parity:
+    """The same graph with small windows, beyond them on both axes."""
+    localized, requirements = subject.localized, subject.captured.requirements
+    assert localized is not None
+    unproven = "no image beyond the windows on both axes was compared: "
+    train_size = small_train_size(
+        localized.sites, localized.training, options.base_ratio, requirements.multiple, localized.image
+    )
+    if subject.twin is None or train_size is None:
+        return Parity((), (unproven + "no smaller train size has windows on every map",))
+    report(f"converting once more for a train size of {train_size[0]}")
+    twin = subject.twin(train_size)
+    trials = _twin_trials(twin, subject, options, train_size[0])
+    if any(subject.reach.cost(*trial.size) > purse.budget / 4 for trial in trials):
+        size = _label(max(trial.size for trial in trials))
+        return Parity((), (f"{unproven}{size} with a train size of {train_size[0]} is over the budget",))
+    report("running the twin in onnxruntime")
+    expected: Expected = expected_at(twin.converted, subject.captured.inputs, trials, TWIN)
+    parity = expected.compare(callable_of(twin.open_session()), TOLERANCE)
+    same = differs_in_numbers_only(subject.model, twin.model)
+    note = f"the twin is the same network converted for a train size of {train_size[0]}; its file " + (
+        "differs in numbers only" if same else "differs in operators too, so that it proves the method only"
+    )
+    return _joined(parity, Parity((), (note,)))
+
+
+def _twin_trials(twin: Twin, subject: Subject, options: Options, train: int) -> list[Trial]:
+    taken = _as_they_are if options.size_wrapper else subject.captured.requirements.up
+    height, width = twin.localized.training.base_size
+    around = f"train size {train}"
+    return [
+        Trial((1, taken(2 * height + 5), taken(2 * width + 11)), f"both axes beyond the windows, {around}"),
+        Trial(
+            (1, taken(height + height // 2 + 3), taken(2 * width + 6)),
+            f"the same, a photograph, {around}",
+            True,
+        ),
+        Trial(
+            (2, taken(height + height // 4 + 2), taken(width + width // 4 + 1)),
+            f"the same, batch 2, {around}",
+        ),
+    ]
 
 
 def _as_they_are(extent: int) -> int:
     return extent
 
 
-def _rounded(
-    sizes: Iterable[tuple[int, int, int]], taken: Callable[[int], int]
-) -> list[tuple[int, int, int]]:
+def _label(size: Size) -> str:
+    return "x".join(map(str, size))
+
+
+def _rounded(sizes: Iterable[Size], taken: Callable[[int], int]) -> list[Size]:
     """``sizes`` with height and width as the file takes them."""
     return list(dict.fromkeys((batch, taken(height), taken(width)) for batch, height, width in sizes))
 
 
-def _deviation(
-    converted: fx.GraphModule, captured: Captured, localized: Localized | None, window: tuple[int, int]
-) -> tuple[str, ...]:
+def _deviation(subject: Subject, purse: Purse) -> tuple[str, ...]:
     """What statistics on a grid cost against exact ones, at an image of four windows; empty where all are exact."""
+    localized = subject.localized
     if localized is None or localized.training.nodes_per_window is None:
         return ()
-    images = captured.inputs.random(1, 2 * window[0], 2 * window[1])
+    height, width = subject.window or _WITHOUT_WINDOWS
+    size = (1, 2 * height, 2 * width)
+    if not purse.affords(size, 1 / 4):
+        size = (1, 2 * height, subject.reach.across[1])
+    images = subject.captured.inputs.random(*size)
     with torch.no_grad():
-        (fast,) = tensors_of(converted(*images))
-        (exact,) = tensors_of(exact_counterpart(converted)(*images))
+        (fast,) = tensors_of(subject.converted(*images))
+        (exact,) = tensors_of(exact_counterpart(subject.converted)(*images))
     off = distance(fast, exact) / max(magnitude(exact), 1e-300)
-    size = "x".join(str(extent) for extent in images[0].shape[2:])
+    label = "x".join(str(extent) for extent in images[0].shape[2:])
     return (
-        f"statistics on a grid change the output by up to {off:.1e} of its scale at {size}, against exact ones",
+        f"statistics on a grid change the output by up to {off:.1e} of its scale at {label}, against exact ones",
     )

@@ -35,6 +35,9 @@ class GraphCost:
     def __init__(self, graph: fx.Graph, image: ImageSize) -> None:
         self._image = image
         self._nodes = list(graph.nodes)
+        # Later passes rewrite the nodes in place.
+        self._args = {node: node.args for node in self._nodes}
+        self._sources = {node: node.all_input_nodes for node in self._nodes}
         self._shapes = {node: _shapes(node) for node in self._nodes}
         self._last_use = _last_uses(self._nodes)
         self._known: dict[tuple[int, int, int], tuple[int, int]] = {}
@@ -88,14 +91,14 @@ class GraphCost:
         return written * PER_ELEMENT + multiply_adds(target, self._sized(node, number), output)
 
     def _argument_elements(self, node: fx.Node, number: Callable[[sympy.Expr], int]) -> list[int]:
-        sources = node.all_input_nodes
+        sources = self._sources[node]
         return [0, 0, *(_elements(shape, number) for source in sources for shape in self._shapes[source])]
 
     def _sized(self, node: fx.Node, number: Callable[[sympy.Expr], int]) -> Any:
         def shape(source: fx.Node) -> Any:
             return tuple(map(number, self._shapes[source][0])) if self._shapes[source] else source
 
-        return fx.map_arg(node.args, shape)
+        return fx.map_arg(self._args[node], shape)
 
 
 def _shapes(node: fx.Node) -> tuple[tuple[sympy.Expr, ...], ...]:
