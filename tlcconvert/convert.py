@@ -40,9 +40,11 @@ from tlcconvert.size_requirements import SizeRequirements
 from tlcconvert.size_wrapper import SizeWrapper, wrap_sizes
 from tlcconvert.stages import Progress, Stages
 from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
-from tlcconvert.target import SPEED_PASSES, TRANSLATIONS, Target
+from tlcconvert.target import Target
+from tlcconvert.target_rewrites import SPEED_PASSES, TRANSLATIONS
 from tlcconvert.tidy import tidy
 from tlcconvert.verify import inference_session, verify_conversion
+from tlcconvert.write import write_bytes
 
 _NODES_PER_WINDOW = 12
 
@@ -135,7 +137,10 @@ def convert(
         pixels or Pixels(),
         source_sha256,
     )
-    return convert_network(network, options, known, progress)
+    conversion = convert_network(network, options, known, progress)
+    if conversion.cost_file and options.routing.calibrate is not None:
+        write_bytes(conversion.cost_file.encode(), options.routing.calibrate)
+    return conversion
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,34 @@
+"""The command ``tlcconvert``: prepared for signals and broken streams before anything large is imported."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+from tlcconvert.standard_streams import secure_standard_streams
+from tlcconvert.termination import exit_code, leave, obey_signals, sentence, was_stopped
+
+
+def main() -> None:
+    """Runs the command line in ``sys.argv`` and exits."""
+    obey_signals()
+    secure_standard_streams()
+    # What libraries deprecate is nothing the person at the terminal can act on.
+    warnings.simplefilter("ignore")
+    try:
+        from tlcconvert.cli import app
+
+        app()
+    except SystemExit:
+        if was_stopped():
+            leave(exit_code())
+        raise
+    except BaseException:
+        if not was_stopped():
+            raise
+        print(sentence(), file=sys.stderr)
+        leave(exit_code())
+
+
+if __name__ == "__main__":
+    main()
