@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 
@@ -11,11 +12,13 @@ from tlcconvert.termination import exit_code, leave, obey_signals, sentence, was
 
 def main() -> None:
     """Runs the command line in ``sys.argv`` and exits."""
-    obey_signals()
-    secure_standard_streams()
-    # What libraries deprecate is nothing the person at the terminal can act on.
-    warnings.simplefilter("ignore")
     try:
+        obey_signals()
+        secure_standard_streams()
+        # What libraries deprecate is nothing the person at the terminal can act on.
+        warnings.simplefilter("ignore")
+        # onnxruntime reports to its makers and keeps a file in the temporary folder, unless told not to.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         from tlcconvert.cli import app
 
         app()

@@ -26,9 +26,11 @@ from tlcconvert.conversion import Conversion
 from tlcconvert.errors import InputError, StrictError
 from tlcconvert.exported_output import verified_program
 from tlcconvert.external_weights import ExternalWeights, external_weights
+from tlcconvert.feature_map_memory import FeatureMapMemory
 from tlcconvert.input_channels import input_channels_of
 from tlcconvert.lower import lower
 from tlcconvert.lowering import LOOPLESS
+from tlcconvert.memory_limit import refuse_what_does_not_fit
 from tlcconvert.metadata import describe, state_sha256
 from tlcconvert.network_inputs import ExtraInput, NetworkInputs
 from tlcconvert.options import Options, Size
@@ -170,6 +172,7 @@ def convert_network(
         raise InputError(
             "Nothing tells how many channels the image has: pass --input-channels (input_channels=)."
         )
+    _refuse_images_without_memory(options, channels)
     stages = Stages(progress or (lambda _: None))
     with stages("capture"):
         captured = capture(
@@ -198,6 +201,7 @@ def _convert_captured(
     with stages("localize"):
         localized = _localized(program, options, requirements)
         left_global = localized.skipped if localized else audit(program, image_size(program))
+    _refuse_sizes_without_memory(program, options)
     if options.strict and left_global:
         raise StrictError(_still_global(left_global))
     with stages("export"):
@@ -268,6 +272,25 @@ def _refuse_static_size(options: Options, requirements: SizeRequirements) -> Non
             f"The network needs multiples of {requirements.multiple} and at least {requirements.minimum} pixels: "
             f"a file for {'x'.join(map(str, options.static_size))} needs the size wrapper."
         )
+
+
+def _refuse_images_without_memory(options: Options, channels: int) -> None:
+    """An image that does not fit is told before the network is captured."""
+
+    def image_bytes(batch: int, height: int, width: int) -> int:
+        return 4 * batch * channels * height * width
+
+    refuse_what_does_not_fit(image_bytes, _sizes_asked_for(options))
+
+
+def _refuse_sizes_without_memory(program: ExportedProgram, options: Options) -> None:
+    refuse_what_does_not_fit(FeatureMapMemory(program).peak_bytes, _sizes_asked_for(options))
+
+
+def _sizes_asked_for(options: Options) -> list[tuple[int, int, int]]:
+    """(batch, height, width) of every image that is run because the caller says so."""
+    asked = [*options.verify_sizes, *filter(None, [options.static_size])]
+    return [size if len(size) == 3 else (1, *size) for size in asked]
 
 
 def _folded(program: ExportedProgram, options: Options) -> PassResult:
