@@ -28,6 +28,7 @@ from tlcconvert.target import Target
 
 if TYPE_CHECKING:
     from tlcconvert.conversion import Conversion
+    from tlcconvert.load import Network
     from tlcconvert.stages import Progress
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -119,7 +120,7 @@ def _ending(error: BaseException) -> tuple[str, int]:
     """What is said of an error, and the exit code."""
     if isinstance(error, ConversionError):
         return str(error), error.exit_code
-    if is_out_of_memory(error):
+    if is_out_of_memory(error):  # before the conversion or after it
         return str(OutOfMemory(error)), OutOfMemory.exit_code
     text = shown_text(error) or "no message"
     return f"Unexpected {type(error).__name__}: {text} (--debug shows where).", _UNEXPECTED
@@ -166,6 +167,7 @@ def run(request: Request, options: Options, errors: Console) -> None:
     outputs = {"-o": request.written, "--json": request.report, "--calibrate": options.routing.calibrate}
     inputs = {"MODEL": request.model, "--weights": request.weights, "--costs": options.routing.costs}
     refuse_conflicts(outputs, inputs)
+    _refuse_missing(inputs)
     # Options are judged before torch is imported, which takes seconds.
     from tlcconvert.console import live_progress, print_conversion
     from tlcconvert.write import bytes_at, check_writable, write_together
@@ -178,8 +180,9 @@ def run(request: Request, options: Options, errors: Console) -> None:
             termination.raise_if_stopped()
             show(text)
 
-        conversion = _converted(request, options, progress)
-    _refuse_imported_code(outputs)
+        network = _loaded(request, progress)
+        _refuse_imported_code(outputs)
+        conversion = _converted(network, request, options, progress)
     files = [] if request.written is None else conversion.files(request.written)
     count = len(files)
     if conversion.cost_file and options.routing.calibrate is not None:
@@ -190,6 +193,12 @@ def run(request: Request, options: Options, errors: Console) -> None:
     lengths = write_together(files, written=termination.work_is_done)
     if not request.quiet:
         print_conversion(plain_console(), conversion, request.written, sum(lengths[:count]))
+
+
+def _refuse_missing(inputs: Mapping[str, Path | None]) -> None:
+    for path in filter(None, inputs.values()):
+        if not os.path.lexists(path):
+            raise InputError(f"{shown(path)} does not exist.")
 
 
 def _refuse_imported_code(outputs: Mapping[str, Path | None]) -> None:
@@ -203,17 +212,20 @@ def _refuse_imported_code(outputs: Mapping[str, Path | None]) -> None:
             )
 
 
-def _converted(request: Request, options: Options, progress: Progress) -> Conversion:
-    from tlcconvert.convert import Known, convert_network
+def _loaded(request: Request, progress: Progress) -> Network:
     from tlcconvert.load import load_factory, load_network
-    from tlcconvert.size_requirements import SizeRequirements
 
     progress("load")
     if request.factory is not None:
-        network = load_factory(request.factory, request.weights, allow_pickle=request.allow_pickle)
-    else:
-        assert request.model is not None
-        network = load_network(request.model, allow_pickle=request.allow_pickle)
+        return load_factory(request.factory, request.weights, allow_pickle=request.allow_pickle)
+    assert request.model is not None
+    return load_network(request.model, allow_pickle=request.allow_pickle)
+
+
+def _converted(network: Network, request: Request, options: Options, progress: Progress) -> Conversion:
+    from tlcconvert.convert import Known, convert_network
+    from tlcconvert.size_requirements import SizeRequirements
+
     if options.output_index is None and not options.all_outputs:
         options = replace(options, output_index=network.output_index)
     known = Known(

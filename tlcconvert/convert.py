@@ -34,6 +34,7 @@ from tlcconvert.memory_limit import refuse_what_does_not_fit
 from tlcconvert.metadata import describe, state_sha256
 from tlcconvert.network_inputs import ExtraInput, NetworkInputs
 from tlcconvert.options import Options, Size
+from tlcconvert.out_of_memory import memory_named, refuse_left_out
 from tlcconvert.outputs import OneOutput, keep_output, output_names
 from tlcconvert.parity import Parity
 from tlcconvert.pixels import Pixels
@@ -160,6 +161,15 @@ def convert_network(
     network: nn.Module | ExportedProgram, options: Options, known: Known, progress: Progress | None = None
 ) -> Conversion:
     """:func:`convert` with its arguments judged already."""
+    with memory_named():
+        conversion = _convert(network, options, known, progress)
+    refuse_left_out(conversion.parity.notes)
+    return conversion
+
+
+def _convert(
+    network: nn.Module | ExportedProgram, options: Options, known: Known, progress: Progress | None
+) -> Conversion:
     # A ClassSR has a pipeline of its own, which builds on this module.
     from tlcconvert.architectures.classsr import ClassSR
     from tlcconvert.classsr.from_options import convert_from_options

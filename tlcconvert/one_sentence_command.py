@@ -46,5 +46,5 @@ class OneSentenceCommand(TyperCommand):
 
 
 def _sentence(message: str) -> str:
-    text = shown_text(message, _MOST_CHARACTERS)
+    text = shown_text(message.replace("Value error, ", ""), _MOST_CHARACTERS)
     return text if text.endswith((".", "…", "?")) else f"{text}."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterable, Iterator
 
 from tlcconvert.errors import ConversionError
 
@@ -39,14 +41,33 @@ def is_out_of_memory(error: BaseException) -> bool:
     return False
 
 
-def raise_if_out_of_memory(error: BaseException) -> None:
-    """For code that takes every error of a network for a refusal: this one is none.
+@contextlib.contextmanager
+def memory_named() -> Iterator[None]:
+    """Lets memory that ran out be told from a network that cannot be converted.
+
+    Much of a conversion takes an error of the network for its answer: that it does not accept a size, or that a
+    way to capture it is none.
 
     Raises:
-        OutOfMemory: ``error`` is an allocation that failed.
+        OutOfMemory: in place of any error that comes from, or quotes, an allocation that failed.
     """
-    if is_out_of_memory(error):
-        raise OutOfMemory(error) from error
+    try:
+        yield
+    except ConversionError as error:
+        if is_out_of_memory(error) or _SAID.search(str(error)):
+            raise OutOfMemory(error) from error
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory(error) from error
+        raise
+
+
+def refuse_left_out(notes: Iterable[str]) -> None:
+    """Raises OutOfMemory where a comparison was left out because memory ran out."""
+    for note in notes:
+        if _SAID.search(note):
+            raise OutOfMemory(MemoryError(note))
 
 
 def _asked_for(text: str) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 from tlcconvert.errors import InputError
 from tlcconvert.shown_name import shown
 
+_MOST_LINKS = 40
+
 
 def destination_of(path: Path) -> Path:
     """The file that is written when ``path`` is: behind every symbolic link, whether it exists yet or not.
@@ -23,6 +25,8 @@ def destination_of(path: Path) -> Path:
     """
     mode = None
     try:
+        if _is_descriptor(path):
+            raise InputError(f"{shown(path)} is no regular file: name another output.")
         destination = Path(os.path.realpath(path))
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             mode = destination.lstat().st_mode
@@ -38,6 +42,20 @@ def destination_of(path: Path) -> Path:
     if not destination.parent.is_dir():
         raise InputError(f"The directory {shown(destination.parent)} does not exist: create it first.")
     return destination
+
+
+def _is_descriptor(path: Path) -> bool:
+    """Whether ``path`` leads to an open descriptor, as ``/dev/stdout`` does: what is behind it has no name to give."""
+    place = path
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(place.parent)
+        if folder.startswith("/proc/"):
+            return True
+        place = Path(folder) / place.name
+        if not place.is_symlink():
+            return False
+        place = Path(folder) / place.readlink()
+    return False
 
 
 def refuse_conflicts(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:

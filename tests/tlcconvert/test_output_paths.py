@@ -84,13 +84,19 @@ def test_a_conflict_names_both_options(file: Path) -> None:
 
 
 @pytest.mark.parametrize("through_a_link", [False, True])
-@pytest.mark.parametrize("what", ["device", "terminal", "pipe", "socket", "folder", "loop"])
+@pytest.mark.parametrize(
+    "what", ["device", "terminal", "output", "descriptor", "pipe", "socket", "folder", "loop"]
+)
 def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path, what: str, through_a_link: bool) -> None:
     place = tmp_path / "place"
     if what == "device":
         place = Path("/dev/null")
     elif what == "terminal":
         place = Path("/dev/tty")
+    elif what == "output":
+        place = Path("/dev/stdout")
+    elif what == "descriptor":
+        place = Path("/proc/self/fd/1")
     elif what == "pipe":
         os.mkfifo(place)
     elif what == "socket":
