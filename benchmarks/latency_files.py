@@ -20,7 +20,7 @@ from benchmarks.prefix_sum import make_local
 from passes.result import PassResult
 from tlcconvert import Target, convert
 from tlcconvert.lowering import LOOPLESS
-from tlcconvert.target import SPEED_PASSES, TRANSLATIONS
+from tlcconvert.target_rewrites import SPEED_PASSES, TRANSLATIONS
 
 GLOBAL, PREFIX_SUM, EXACT, FAST = "global", "prefix sum", "exact", "fast"
 _PATIENCE, _EXPORT_PATIENCE = 180, 600

@@ -1,20 +1,32 @@
-"""Converts image-restoration networks to verified ONNX files with local statistics and folded branches."""
+"""Converts image-restoration networks to verified ONNX files with local statistics and folded branches.
 
-from tlcconvert.conversion import Conversion
-from tlcconvert.convert import convert
-from tlcconvert.errors import (
-    CaptureError,
-    ConversionError,
-    InputError,
-    ParityError,
-    StrictError,
-)
-from tlcconvert.network_inputs import ExtraInput
-from tlcconvert.parity import Comparison, Parity
-from tlcconvert.pixels import Pixels
-from tlcconvert.routing_options import RoutingOptions
-from tlcconvert.target import Target
-from tlcconvert.verify import verify
+What is public is imported when it is first asked for: the command line has to be ready for signals before torch is
+imported, which takes seconds.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tlcconvert.conversion import Conversion
+    from tlcconvert.convert import convert
+    from tlcconvert.errors import (
+        CaptureError,
+        ConversionError,
+        InputError,
+        ParityError,
+        StrictError,
+    )
+    from tlcconvert.network_inputs import ExtraInput
+    from tlcconvert.parity import Comparison, Parity
+    from tlcconvert.pixels import Pixels
+    from tlcconvert.routing_options import RoutingOptions
+    from tlcconvert.target import Target
+    from tlcconvert.verify import verify
 
 __all__ = [
     "CaptureError",
@@ -32,3 +44,42 @@ __all__ = [
     "convert",
     "verify",
 ]
+
+_HOMES = {
+    "Conversion": "conversion",
+    "convert": "convert",
+    "CaptureError": "errors",
+    "ConversionError": "errors",
+    "InputError": "errors",
+    "ParityError": "errors",
+    "StrictError": "errors",
+    "ExtraInput": "network_inputs",
+    "Comparison": "parity",
+    "Parity": "parity",
+    "Pixels": "pixels",
+    "RoutingOptions": "routing_options",
+    "Target": "target",
+    "verify": "verify",
+}
+
+
+class _Package(ModuleType):
+    """A package whose functions are not hidden by modules of the same name: ``convert`` and ``verify``."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{self.__name__}.{_HOMES[name]}"), name)
+        setattr(self, name, value)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Importing a module makes it an attribute of its package.
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *_HOMES})
+
+
+sys.modules[__name__].__class__ = _Package

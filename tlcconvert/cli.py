@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import warnings
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,23 +14,29 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console
 
-from tlcconvert import cli_options
+from tlcconvert import cli_options, termination
 from tlcconvert.errors import ConversionError, InputError
+from tlcconvert.numbers_on_command_line import PIXELS
+from tlcconvert.one_sentence_command import OneSentenceCommand
 from tlcconvert.options import Options, Size
+from tlcconvert.out_of_memory import OutOfMemory, is_out_of_memory
+from tlcconvert.output_paths import refuse_conflicts
+from tlcconvert.plain_console import plain_console, printable
 from tlcconvert.routing_options import RoutingOptions
+from tlcconvert.shown_name import shown, shown_text
 from tlcconvert.target import Target
 
 if TYPE_CHECKING:
     from tlcconvert.conversion import Conversion
+    from tlcconvert.load import Network
     from tlcconvert.stages import Progress
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 _UNEXPECTED = 1
-_INTERRUPTED = 130
 
 
-@app.command()
+@app.command(cls=OneSentenceCommand)
 def convert(
     model: cli_options.Model = None,
     output: cli_options.Output = None,
@@ -65,7 +73,7 @@ def convert(
     Exit codes: 0 done, 2 unusable input or options, 3 the network cannot be captured, 4 the file would not
     compute what the network does, 5 with --strict: a statistic stays global. Nothing is written unless 0.
     """
-    errors = Console(stderr=True)
+    errors = plain_console(stderr=True)
     try:
         request = Request(
             model=model,
@@ -96,22 +104,26 @@ def convert(
             routing=RoutingOptions(patch_size, patch_step, knobs, costs, calibrate, scale),
         )
         run(request, options, errors)
-    except ConversionError as error:
-        _stop(errors, str(error), error.exit_code, debug)
-    except KeyboardInterrupt:
-        _stop(errors, "Interrupted; nothing was written.", _INTERRUPTED, debug)
-    except Exception as error:
-        message = (
-            f"Unexpected {type(error).__name__}: {str(error).strip() or 'no message'} (--debug shows where)."
-        )
-        _stop(errors, message, _UNEXPECTED, debug)
+    except typer.Exit:
+        raise
+    except BaseException as error:
+        if debug:
+            errors.print_exception()
+        if isinstance(error, KeyboardInterrupt) or termination.was_stopped():
+            raise KeyboardInterrupt from error
+        message, code = _ending(error)
+        errors.print(printable(message), style="red", highlight=False, soft_wrap=True)
+        raise typer.Exit(code) from error
 
 
-def _stop(errors: Console, message: str, code: int, debug: bool) -> None:
-    if debug:
-        errors.print_exception()
-    errors.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(code)
+def _ending(error: BaseException) -> tuple[str, int]:
+    """What is said of an error, and the exit code."""
+    if isinstance(error, ConversionError):
+        return str(error), error.exit_code
+    if is_out_of_memory(error):  # before the conversion or after it
+        return str(OutOfMemory(error)), OutOfMemory.exit_code
+    text = shown_text(error) or "no message"
+    return f"Unexpected {type(error).__name__}: {text} (--debug shows where).", _UNEXPECTED
 
 
 @dataclass(frozen=True)
@@ -140,6 +152,11 @@ class Request:
         if self.output is None and not self.dry_run:
             raise InputError("Name the file to write with -o, or use --dry-run.")
 
+    @property
+    def written(self) -> Path | None:
+        """Where the converted network goes, if anywhere."""
+        return None if self.dry_run else self.output
+
 
 def run(request: Request, options: Options, errors: Console) -> None:
     """Carries out ``request``; progress goes to ``errors``, the report to standard output.
@@ -147,33 +164,68 @@ def run(request: Request, options: Options, errors: Console) -> None:
     Raises:
         ConversionError: nothing was written.
     """
+    outputs = {"-o": request.written, "--json": request.report, "--calibrate": options.routing.calibrate}
+    inputs = {"MODEL": request.model, "--weights": request.weights, "--costs": options.routing.costs}
+    refuse_conflicts(outputs, inputs)
+    _refuse_missing(inputs)
     # Options are judged before torch is imported, which takes seconds.
     from tlcconvert.console import live_progress, print_conversion
-    from tlcconvert.write import check_writable, write_bytes
+    from tlcconvert.write import bytes_at, check_writable, write_together
 
-    for path in (None if request.dry_run else request.output, request.report):
-        if path is not None:
-            check_writable(path)
-    with live_progress(errors, request.quiet) as progress:
-        conversion = _converted(request, options, progress)
-    written = 0 if request.dry_run or request.output is None else conversion.save(request.output)
+    for path in filter(None, outputs.values()):
+        check_writable(path)
+    with live_progress(errors, request.quiet) as show:
+
+        def progress(text: str) -> None:
+            termination.raise_if_stopped()
+            show(text)
+
+        network = _loaded(request, progress)
+        _refuse_imported_code(outputs)
+        conversion = _converted(network, request, options, progress)
+    files = [] if request.written is None else conversion.files(request.written)
+    count = len(files)
+    if conversion.cost_file and options.routing.calibrate is not None:
+        files.append(bytes_at(options.routing.calibrate, conversion.cost_file.encode()))
     if request.report is not None:
-        write_bytes(json.dumps(conversion.report(), indent=2).encode() + b"\n", request.report)
+        files.append(bytes_at(request.report, json.dumps(conversion.report(), indent=2).encode() + b"\n"))
+    termination.raise_if_stopped()
+    lengths = write_together(files, written=termination.work_is_done)
     if not request.quiet:
-        print_conversion(Console(), conversion, None if request.dry_run else request.output, written)
+        print_conversion(plain_console(), conversion, request.written, sum(lengths[:count]))
 
 
-def _converted(request: Request, options: Options, progress: Progress) -> Conversion:
-    from tlcconvert.convert import Known, convert_network
+def _refuse_missing(inputs: Mapping[str, Path | None]) -> None:
+    for path in filter(None, inputs.values()):
+        if not os.path.lexists(path):
+            raise InputError(f"{shown(path)} does not exist.")
+
+
+def _refuse_imported_code(outputs: Mapping[str, Path | None]) -> None:
+    """A factory's module is an input too, and so is whatever it imports."""
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    imported = {os.path.realpath(file) for file in files if isinstance(file, str)}
+    for name, path in outputs.items():
+        if path is not None and os.path.realpath(path) in imported:
+            raise InputError(
+                f"{name} {shown(path)} is code of the network: give the output a name of its own."
+            )
+
+
+def _loaded(request: Request, progress: Progress) -> Network:
     from tlcconvert.load import load_factory, load_network
-    from tlcconvert.size_requirements import SizeRequirements
 
     progress("load")
     if request.factory is not None:
-        network = load_factory(request.factory, request.weights, allow_pickle=request.allow_pickle)
-    else:
-        assert request.model is not None
-        network = load_network(request.model, allow_pickle=request.allow_pickle)
+        return load_factory(request.factory, request.weights, allow_pickle=request.allow_pickle)
+    assert request.model is not None
+    return load_network(request.model, allow_pickle=request.allow_pickle)
+
+
+def _converted(network: Network, request: Request, options: Options, progress: Progress) -> Conversion:
+    from tlcconvert.convert import Known, convert_network
+    from tlcconvert.size_requirements import SizeRequirements
+
     if options.output_index is None and not options.all_outputs:
         options = replace(options, output_index=network.output_index)
     known = Known(
@@ -188,10 +240,10 @@ def _converted(request: Request, options: Options, progress: Progress) -> Conver
 
 def _train_size(text: str) -> tuple[int, int]:
     """``"256"`` or ``"256x384"`` as (height, width)."""
-    match = re.fullmatch(r"(-?\d+)(?:x(-?\d+))?", text.strip())
+    match = re.fullmatch(rf"(-?{PIXELS})(?:x(-?{PIXELS}))?", text.strip())
     if match is None:
         raise InputError(
-            f"A train size is a number of pixels such as 256, or HxW such as 256x384, not {text!r}."
+            f"A train size is a number of pixels such as 256, or HxW such as 256x384, not {shown(text)}."
         )
     height = int(match.group(1))
     return height, int(match.group(2) or height)
@@ -201,23 +253,24 @@ def _static_size(text: str) -> tuple[int, int]:
     """``"720x1280"`` as (height, width)."""
     size = _size(text)
     if len(size) != 2:
-        raise InputError(f"A static size is HxW such as 720x1280, not {text!r}: its batch is 1.")
+        raise InputError(f"A static size is HxW such as 720x1280, not {shown(text)}: its batch is 1.")
     return size
 
 
 def _size(text: str) -> Size:
     """``"720x1280"`` or, with a batch, ``"2x720x1280"`` as numbers."""
-    match = re.fullmatch(r"(?:(\d+)x)?(\d+)x(\d+)", text.strip())
+    match = re.fullmatch(rf"(?:({PIXELS})x)?({PIXELS})x({PIXELS})", text.strip())
     if match is None:
-        raise InputError(f"A size is HxW such as 720x1280, or NxHxW such as 2x720x1280, not {text!r}.")
+        raise InputError(f"A size is HxW such as 720x1280, or NxHxW such as 2x720x1280, not {shown(text)}.")
     batch, height, width = match.groups()
     return (int(height), int(width)) if batch is None else (int(batch), int(height), int(width))
 
 
 def main() -> None:
-    # What libraries deprecate is nothing the person at the terminal can act on.
-    warnings.simplefilter("ignore")
-    app()
+    """See :func:`tlcconvert.__main__.main`."""
+    from tlcconvert.__main__ import main as command
+
+    command()
 
 
 if __name__ == "__main__":

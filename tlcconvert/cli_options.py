@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tlcconvert.numbers_on_command_line import decimal_number, positive_number, whole_number
 from tlcconvert.target import Target
 
 _STATISTICS = "Statistics and folding"
@@ -26,7 +27,15 @@ TrainSize = Annotated[
     str | None, typer.Option(metavar="N|HxW", help="Crop size the network was trained on, in pixels.")
 ]
 
-BaseRatio = Annotated[float, typer.Option(help="Window over training crop.", rich_help_panel=_STATISTICS)]
+BaseRatio = Annotated[
+    float,
+    typer.Option(
+        parser=decimal_number,
+        metavar="NUMBER",
+        help="Window over training crop.",
+        rich_help_panel=_STATISTICS,
+    ),
+]
 Localize = Annotated[
     bool,
     typer.Option("--localize/--no-localize", help="Make statistics local.", rich_help_panel=_STATISTICS),
@@ -58,7 +67,10 @@ Factory = Annotated[
 ]
 Weights = Annotated[Path | None, typer.Option(help="State dict for --model.", rich_help_panel=_NETWORK)]
 InputChannels = Annotated[
-    int | None, typer.Option(min=1, help="Channels of the image.", rich_help_panel=_NETWORK)
+    int | None,
+    typer.Option(
+        parser=positive_number, metavar="N", help="Channels of the image.", rich_help_panel=_NETWORK
+    ),
 ]
 AllowPickle = Annotated[
     bool,
@@ -71,7 +83,12 @@ AllowPickle = Annotated[
 
 OutputIndex = Annotated[
     int | None,
-    typer.Option(help="Which of several outputs to return; negative from the end.", rich_help_panel=_FILE),
+    typer.Option(
+        parser=whole_number,
+        metavar="N",
+        help="Which of several outputs to return; negative from the end.",
+        rich_help_panel=_FILE,
+    ),
 ]
 AllOutputs = Annotated[
     bool, typer.Option("--all-outputs", help="Return every output.", rich_help_panel=_FILE)
@@ -96,7 +113,10 @@ Runtime = Annotated[
         rich_help_panel=_FILE,
     ),
 ]
-Opset = Annotated[int, typer.Option(help="ONNX opset, 18 to 24.", rich_help_panel=_FILE)]
+Opset = Annotated[
+    int,
+    typer.Option(parser=whole_number, metavar="N", help="ONNX opset, 18 to 24.", rich_help_panel=_FILE),
+]
 
 VerifySizes = Annotated[
     str | None,
@@ -121,12 +141,20 @@ Debug = Annotated[
 
 PatchSize = Annotated[
     int | None,
-    typer.Option(help="Side of the patches in pixels; default: the train size.", rich_help_panel=_CLASSSR),
+    typer.Option(
+        parser=whole_number,
+        metavar="N",
+        help="Side of the patches in pixels; default: the train size.",
+        rich_help_panel=_CLASSSR,
+    ),
 ]
 PatchStep = Annotated[
     int | None,
     typer.Option(
-        help="Distance of the patches in pixels; default: 7/8 of their size.", rich_help_panel=_CLASSSR
+        parser=whole_number,
+        metavar="N",
+        help="Distance of the patches in pixels; default: 7/8 of their size.",
+        rich_help_panel=_CLASSSR,
     ),
 ]
 Knobs = Annotated[
@@ -152,7 +180,8 @@ Calibrate = Annotated[
 Scale = Annotated[
     int | None,
     typer.Option(
-        min=1,
+        parser=positive_number,
+        metavar="N",
         help="Of FSRCNN branches, whose weights do not tell it; default: 4.",
         rich_help_panel=_CLASSSR,
     ),

@@ -10,9 +10,11 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from passes.result import Skipped
 from tlcconvert.conversion import Conversion
+from tlcconvert.shown_name import shown, shown_text
 from tlcconvert.stages import Progress
 
 STAGES = {
@@ -34,7 +36,8 @@ def live_progress(console: Console, is_quiet: bool) -> Iterator[Progress]:
     if is_quiet:
         yield lambda _: None
         return
-    with console.status("Starting") as status:
+    spinner = "dots" if console.encoding.startswith("utf") else "line"
+    with console.status("Starting", spinner=spinner) as status:
         stage = ""
 
         def show(text: str) -> None:
@@ -43,9 +46,9 @@ def live_progress(console: Console, is_quiet: bool) -> Iterator[Progress]:
                 stage = STAGES[text]
                 if not console.is_terminal:
                     console.print(stage)
-                status.update(stage)
+                status.update(Text(stage))
             else:
-                status.update(f"{stage} [dim]({text})[/dim]")
+                status.update(Text.assemble(stage, (f" ({shown_text(text)})", "dim")))
 
         yield show
 
@@ -63,12 +66,12 @@ def print_conversion(console: Console, conversion: Conversion, written: Path | N
         console.print(_left(conversion.left_global))
     console.print(_parity(conversion))
     for note in conversion.parity.notes:
-        console.print(f"Note: {note}.")
+        console.print(f"Note: {shown_text(note)}.")
     seconds = sum(conversion.seconds.values())
     if written is None:
         console.print(f"Dry run: nothing was written ({seconds:.0f} s).")
     else:
-        console.print(f"Wrote {written} ({size:,} bytes) in {seconds:.0f} s.")
+        console.print(f"Wrote {shown(written)} ({size:,} bytes) in {seconds:.0f} s.")
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -78,6 +81,11 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
+def _add_row(table: Table, *cells: str) -> None:
+    """Names of modules and operators are a stranger's text."""
+    table.add_row(*map(shown_text, cells))
+
+
 def _sites(conversion: Conversion) -> Table:
     count = len(conversion.sites)
     table = _table(
@@ -85,7 +93,7 @@ def _sites(conversion: Conversion) -> Table:
     )
     for site in conversion.sites[:_LONGEST_TABLE]:
         feature, window = (f"{height}x{width}" for height, width in (site.map.feature_size, site.map.window))
-        table.add_row(site.rewrite.kind, site.rewrite.where, feature, window)
+        _add_row(table, site.rewrite.kind, site.rewrite.where, feature, window)
     legend = "feature: size of the map at train size; window: what the statistic is taken over"
     table.caption = "\n".join(filter(None, [_more(count), legend]))
     return table
@@ -109,7 +117,7 @@ def _print_folds(console: Console, conversion: Conversion) -> None:
     if folds:
         table = _table("Folded exactly", "what", "where", "before", "after", "note")
         for rewrite in folds[:_LONGEST_TABLE]:
-            table.add_row(rewrite.kind, rewrite.where, rewrite.before, rewrite.after, rewrite.note)
+            _add_row(table, rewrite.kind, rewrite.where, rewrite.before, rewrite.after, rewrite.note)
         table.caption = _more(len(folds))
         console.print(table)
     constants = len(conversion.folded.rewrites) - len(folds)
@@ -120,7 +128,7 @@ def _print_folds(console: Console, conversion: Conversion) -> None:
 def _left(left: Sequence[Skipped]) -> Table:
     table = _table("Left global", "what", "where", "why")
     for skipped in left[:_LONGEST_TABLE]:
-        table.add_row(skipped.kind, skipped.where, skipped.reason)
+        _add_row(table, skipped.kind, skipped.where, skipped.reason)
     table.caption = _more(len(left))
     return table
 
@@ -134,5 +142,5 @@ def _parity(conversion: Conversion) -> Table:
     table = _table("Verified", "compared", "size", "proves", "error", "of scale", "")
     for row in conversion.parity.comparisons:
         figures = f"{row.error:.1e}", f"{row.relative_error:.1e}"
-        table.add_row(row.what, row.size, row.purpose, *figures, row.note or "ok")
+        _add_row(table, row.what, row.size, row.purpose, *figures, row.note or "ok")
     return table

@@ -17,7 +17,7 @@ from tlcconvert.errors import InputError
 from tlcconvert.exported_output import archive
 from tlcconvert.external_weights import ExternalWeights
 from tlcconvert.parity import Parity
-from tlcconvert.write import check_writable, write_bytes, write_model
+from tlcconvert.write import Output, bytes_at, model_files, write_together
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Conversion:
         weights: where the weights are if they exceed what one ONNX file holds; ``model`` then refers to them.
         program: the converted network for ``torch.export.save`` and AOTInductor, where it was asked for
             (``exported_program=True``, or an output that ends in ``.pt2``).
+        cost_file: the content of the file ``RoutingOptions.calibrate`` asks for, or ``""``.
     """
 
     model: onnx.ModelProto
@@ -48,6 +49,7 @@ class Conversion:
     seconds: dict[str, float]
     weights: ExternalWeights | None = None
     program: ExportedProgram | None = None
+    cost_file: str = ""
 
     @property
     def rewrites(self) -> tuple[Rewrite, ...]:
@@ -67,13 +69,19 @@ class Conversion:
         Raises:
             InputError: the place cannot be written to; an existing file is untouched.
         """
-        path = Path(path)
+        return sum(write_together(self.files(Path(path))))
+
+    def files(self, path: Path) -> list[Output]:
+        """What :meth:`save` writes, for callers who write more files, all or none.
+
+        Raises:
+            InputError: nothing can be written to ``path``.
+        """
         if path.suffix != ".pt2":
-            return write_model(self.model, path, self.weights)
+            return model_files(self.model, path, self.weights)
         if self.program is None:
             raise InputError("A .pt2 file needs the exported program: convert with exported_program=True.")
-        check_writable(path)
-        return write_bytes(archive(self.program, self.metadata), path)
+        return [bytes_at(path, archive(self.program, self.metadata))]
 
     def report(self) -> dict[str, Any]:
         """Everything above as plain data for a JSON file."""

@@ -26,12 +26,15 @@ from tlcconvert.conversion import Conversion
 from tlcconvert.errors import InputError, StrictError
 from tlcconvert.exported_output import verified_program
 from tlcconvert.external_weights import ExternalWeights, external_weights
+from tlcconvert.feature_map_memory import FeatureMapMemory
 from tlcconvert.input_channels import input_channels_of
 from tlcconvert.lower import lower
 from tlcconvert.lowering import LOOPLESS
+from tlcconvert.memory_limit import refuse_what_does_not_fit
 from tlcconvert.metadata import describe, state_sha256
 from tlcconvert.network_inputs import ExtraInput, NetworkInputs
 from tlcconvert.options import Options, Size
+from tlcconvert.out_of_memory import memory_named, refuse_left_out
 from tlcconvert.outputs import OneOutput, keep_output, output_names
 from tlcconvert.parity import Parity
 from tlcconvert.pixels import Pixels
@@ -40,12 +43,14 @@ from tlcconvert.size_requirements import SizeRequirements
 from tlcconvert.size_wrapper import SizeWrapper, wrap_sizes
 from tlcconvert.stages import Progress, Stages
 from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
-from tlcconvert.target import SPEED_PASSES, TRANSLATIONS, Target
+from tlcconvert.target import Target
+from tlcconvert.target_rewrites import SPEED_PASSES, TRANSLATIONS
 from tlcconvert.tidy import tidy
 from tlcconvert.verification.conversion import ONNX, Subject, reach_of, verify_conversion
 from tlcconvert.verification.extents import demands
 from tlcconvert.verification.session import inference_session
 from tlcconvert.verification.twin import Twin
+from tlcconvert.write import write_bytes
 
 _NODES_PER_WINDOW = 12
 
@@ -138,7 +143,10 @@ def convert(
         pixels or Pixels(),
         source_sha256,
     )
-    return convert_network(network, options, known, progress)
+    conversion = convert_network(network, options, known, progress)
+    if conversion.cost_file and options.routing.calibrate is not None:
+        write_bytes(conversion.cost_file.encode(), options.routing.calibrate)
+    return conversion
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,15 @@ def convert_network(
     network: nn.Module | ExportedProgram, options: Options, known: Known, progress: Progress | None = None
 ) -> Conversion:
     """:func:`convert` with its arguments judged already."""
+    with memory_named():
+        conversion = _convert(network, options, known, progress)
+    refuse_left_out(conversion.parity.notes)
+    return conversion
+
+
+def _convert(
+    network: nn.Module | ExportedProgram, options: Options, known: Known, progress: Progress | None
+) -> Conversion:
     # A ClassSR has a pipeline of its own, which builds on this module.
     from tlcconvert.architectures.classsr import ClassSR
     from tlcconvert.classsr.from_options import convert_from_options
@@ -168,6 +185,7 @@ def convert_network(
         raise InputError(
             "Nothing tells how many channels the image has: pass --input-channels (input_channels=)."
         )
+    _refuse_images_without_memory(options, channels)
     stages = Stages(progress or (lambda _: None))
     with stages("capture"):
         captured = capture(
@@ -199,6 +217,7 @@ def _convert_captured(
         unlocalized = with_own_graph(program)
         localized = _localized(program, options, requirements)
         left_global = localized.skipped if localized else audit(program, image)
+    _refuse_sizes_without_memory(program, options)
     if options.strict and left_global:
         raise StrictError(_still_global(left_global))
     with stages("export"):
@@ -303,6 +322,25 @@ def _refuse_static_size(options: Options, requirements: SizeRequirements) -> Non
             f"The network needs multiples of {requirements.multiple} and at least {requirements.minimum} pixels: "
             f"a file for {'x'.join(map(str, options.static_size))} needs the size wrapper."
         )
+
+
+def _refuse_images_without_memory(options: Options, channels: int) -> None:
+    """An image that does not fit is told before the network is captured."""
+
+    def image_bytes(batch: int, height: int, width: int) -> int:
+        return 4 * batch * channels * height * width
+
+    refuse_what_does_not_fit(image_bytes, _sizes_asked_for(options))
+
+
+def _refuse_sizes_without_memory(program: ExportedProgram, options: Options) -> None:
+    refuse_what_does_not_fit(FeatureMapMemory(program).peak_bytes, _sizes_asked_for(options))
+
+
+def _sizes_asked_for(options: Options) -> list[tuple[int, int, int]]:
+    """(batch, height, width) of every image that is run because the caller says so."""
+    asked = [*options.verify_sizes, *filter(None, [options.static_size])]
+    return [size if len(size) == 3 else (1, *size) for size in asked]
 
 
 def _folded(program: ExportedProgram, options: Options) -> PassResult:

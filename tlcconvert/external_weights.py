@@ -20,6 +20,8 @@ from torch.export import ExportedProgram
 
 from tlcconvert.errors import InputError
 from tlcconvert.mapped_weights import MappedWeights
+from tlcconvert.shown_name import shown
+from tlcconvert.temporary_folder import TemporaryFolder
 
 _LIMIT = 2**31 - 2**26
 _DATA = "weights.data"
@@ -30,13 +32,13 @@ class ExternalWeights:
     """A temporary folder with the weights of one model; it goes when the last reference to it does."""
 
     def __init__(self) -> None:
-        # Not every system removes a file that is still mapped.
-        self._folder = tempfile.TemporaryDirectory(prefix="tlcconvert-", ignore_cleanup_errors=True)
+        with _room_in(Path(tempfile.gettempdir())):
+            self._folder = TemporaryFolder()
         self._computed = MappedWeights(self.folder)
 
     @property
     def folder(self) -> Path:
-        return Path(self._folder.name)
+        return self._folder.path
 
     @property
     def data(self) -> Path:
@@ -78,7 +80,7 @@ def _room_in(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"Cannot keep the weights in {folder}: {error.strerror}. Set TMPDIR to a directory with room for "
+            f"Cannot keep the weights in {shown(folder)}: {error.strerror}. Set TMPDIR to a directory with room for "
             "three times the weights."
         ) from error
 

@@ -158,14 +158,42 @@ def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
         (["-o", ".", "--train-size", "64"], ["directory"]),
         (["-o", "out.onnx", "--train-size", "64", "--weights", "w.pth"], ["--weights"]),
         (["-o", "out.onnx", "--train-size", "64", "--model", "a:b"], ["one network"]),
+        (["-o", "model.pth", "--train-size", "64"], ["-o", "same file", "MODEL"]),
+        (["-o", "./x/../model.pth", "--train-size", "64"], ["same file"]),
+        (["-o", "out.onnx", "--train-size", "64", "--json", "out.onnx"], ["--json", "same file", "-o"]),
+        (["-o", "out.onnx", "--train-size", "64", "--json", "model.pth"], ["--json", "same file", "MODEL"]),
+        (["--dry-run", "--train-size", "64", "--json", "model.pth"], ["--json", "same file", "MODEL"]),
+        (["-o", "c", "--train-size", "64", "--knobs", "--costs", "c"], ["-o", "same file", "--costs"]),
+        (["-o", "c", "--train-size", "64", "--knobs", "--calibrate", "c"], ["-o", "same", "--calibrate"]),
+        (["-o", "/dev/null", "--train-size", "64"], ["no regular file"]),
+        (["-o", "out.onnx", "--train-size", "64", "--json", "/dev/stdout"], ["/dev/stdout"]),
+        (["-o", "n" * 256, "--train-size", "64"], ["File name too long"]),
+        (["-o", "out.onnx", "--train-size", "64", "--no-such-option"], ["no such option"]),
+        (["-o", "out.onnx", "--train-size"], ["--train-size", "requires an argument"]),
+        (["-o", "out.onnx", "--train-size", "64", "more.pth"], ["unexpected", "more.pth"]),
+        (["-o", "out.onnx", "--train-size", "\uff11\uff12\uff18"], ["train size"]),
+        (["-o", "out.onnx", "--train-size", "1" * 5000], ["train size"]),
+        (["-o", "out.onnx", "--train-size", "64", "--opset", "\uff11\uff18"], ["--opset", "whole number"]),
+        (["-o", "out.onnx", "--train-size", "64", "--opset", "1_8"], ["--opset", "whole number"]),
+        (["-o", "out.onnx", "--train-size", "64", "--output-index", "1" * 5000], ["whole number"]),
+        (["-o", "out.onnx", "--train-size", "64", "--input-channels", "0"], ["at least 1"]),
+        (["-o", "out.onnx", "--train-size", "64", "--base-ratio", "nan"], ["--base-ratio", "number"]),
+        (["-o", "out.onnx", "--train-size", "64", "--base-ratio", "1.\uff15"], ["--base-ratio", "number"]),
+        (["-o", "out.onnx", "--train-size", "64", "--static", "\uff11\uff12\uff18x128"], ["HxW"]),
+        (["-o", "out.onnx", "--train-size", "64", "--verify-sizes", f"{'9' * 5000}x1"], ["HxW"]),
     ],
 )
 def test_unusable_options_are_refused_before_any_work(
     network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert_refused(tlcconvert(network, *options), 2, *words)
+    before = network.read_bytes()
+    result = tlcconvert(network, *options)
+    assert_refused(result, 2, *words)
+    assert result.stderr.count("\n") == 1
+    assert len(result.stderr) < 1000
     assert [path.name for path in tmp_path.iterdir()] == ["model.pth"]
+    assert network.read_bytes() == before
 
 
 FACTORIES = '''
@@ -189,6 +217,7 @@ def not_a_network(): return 3
 
 @pytest.fixture
 def factories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "own_networks", raising=False)
     (tmp_path / "own_networks.py").write_text(FACTORIES)
     monkeypatch.chdir(tmp_path)
 
@@ -238,3 +267,72 @@ def test_debug_shows_where_an_error_came_from(tmp_path: Path) -> None:
     result = tlcconvert(tmp_path / "missing.pth", "--train-size", 32, "--dry-run", "--debug")
     assert result.exit_code == 2
     assert "Traceback" in result.stderr
+
+
+@pytest.mark.parametrize("spelling", ["itself", "hard link", "symbolic link"])
+def test_weights_are_not_written_over(network: Path, tmp_path: Path, spelling: str) -> None:
+    before, out = network.read_bytes(), network
+    if spelling != "itself":
+        out = tmp_path / "out.onnx"
+        (out.hardlink_to if spelling == "hard link" else out.symlink_to)(network)
+    result = tlcconvert("--model", "a:b", "--weights", network, "--train-size", 32, "-o", out)
+    assert_refused(result, 2, "-o", "same file", "--weights")
+    assert network.read_bytes() == before
+
+
+@pytest.mark.usefixtures("factories")
+def test_the_code_of_a_network_is_not_written_over(tmp_path: Path) -> None:
+    arguments = ["--model", "own_networks:fourier", "--input-channels", 3, "--train-size", 32]
+    result = tlcconvert(*arguments, "-o", tmp_path / "own_networks.py")
+    assert_refused(result, 2, "own_networks.py", "code of the network")
+    assert (tmp_path / "own_networks.py").read_text() == FACTORIES
+
+
+@pytest.mark.parametrize("failing", ["out.onnx", "report.json"])
+def test_model_and_report_are_written_both_or_neither(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    out, report = tmp_path / "out.onnx", tmp_path / "report.json"
+    out.write_bytes(b"before")
+    replace = os.replace
+
+    def fails(source: Path, destination: Path) -> None:
+        if destination.name == failing and source.stat().st_size > len(b"before"):
+            raise OSError(28, "No space left on device")
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", fails)
+    result = tlcconvert(network, "--no-localize", "-o", out, "--json", report)
+    assert_refused(result, 2, failing, "No space left on device")
+    assert out.read_bytes() == b"before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.pth", "out.onnx"]
+
+
+def test_a_name_is_printed_as_it_is(network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = tlcconvert(network, "--no-localize", "-o", "o[bold]:smile:\x1b[31m.onnx")
+    assert result.exit_code == 0, result.output
+    assert "Wrote 'o[bold]:smile:\\x1b[31m.onnx' (" in result.stdout.replace("\n", " ")
+    assert "\x1b" not in result.output
+
+
+@pytest.mark.parametrize(
+    "option", [["--static", "100000x100000"], ["--verify-sizes", "64x64,9x9x1000000000"]]
+)
+def test_a_size_there_is_no_memory_for_is_refused_with_the_estimate(
+    network: Path, tmp_path: Path, option: list[str]
+) -> None:
+    result = tlcconvert(network, "--train-size", 32, *option, "-o", tmp_path / "out.onnx")
+    assert_refused(result, 2, "takes at least", "B of memory", "are left (")
+
+
+def test_a_large_train_size_is_legitimate(network: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.onnx"
+    result = tlcconvert(network, "--train-size", 16384, "--verify-sizes", "32x32", "-o", out)
+    assert result.exit_code == 0, result.output
+
+
+def test_help_keeps_its_panels() -> None:
+    result = tlcconvert("--help")
+    assert result.exit_code == 0
+    assert "Statistics and folding" in result.stdout

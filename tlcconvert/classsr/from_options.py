@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.classsr.calibrate import measured_costs
@@ -14,7 +14,7 @@ from tlcconvert.errors import InputError
 from tlcconvert.options import Options
 from tlcconvert.routing_options import RoutingOptions
 from tlcconvert.stages import Progress
-from tlcconvert.write import check_writable, write_bytes
+from tlcconvert.write import check_writable
 
 _PUBLISHED_PATCH_SIZE = 32
 # Nothing of a ClassSR depends on the whole image: localising and --strict hold as they are.
@@ -50,7 +50,7 @@ def convert_from_options(
         progress=progress,
     )
     if routing.calibrate is not None and costs is not None:
-        write_bytes(cost_text(costs, size).encode(), routing.calibrate)
+        return replace(conversion, cost_file=cost_text(costs, size))
     return conversion
 
 
