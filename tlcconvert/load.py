@@ -187,20 +187,43 @@ def _module_in(content: Any) -> nn.Module | None:
 
 
 def _network_of_module(module: nn.Module, source: Path | str, sha256: str, stored_dtype: str = "") -> Network:
-    stored_dtype = stored_dtype or _stored_dtype(dict(module.named_parameters()))
-    module = module.cpu().float().eval()
-    _refuse_not_finite(dict(module.named_parameters()), dict(module.named_buffers()), source)
-    return Network(module, input_channels=input_channels_of(module), stored_dtype=stored_dtype, sha256=sha256)
+    try:
+        stored_dtype = stored_dtype or _stored_dtype(dict(module.named_parameters()))
+        module = module.cpu().float().eval()
+        parameters, buffers = dict(module.named_parameters()), dict(module.named_buffers())
+        input_channels = input_channels_of(module)
+    except Exception as error:
+        raise InputError(
+            f"The module in {shown(source)} cannot be used: {type(error).__name__}: {shown_text(error)}."
+        ) from error
+    _refuse_not_finite(parameters, buffers, source)
+    return Network(module, input_channels=input_channels, stored_dtype=stored_dtype, sha256=sha256)
 
 
 def _network_of_program(program: ExportedProgram, path: Path, sha256: str) -> Network:
-    _refuse_not_finite(dict(program.named_parameters()), dict(program.named_buffers()), path)
-    return Network(
-        program,
-        input_channels=input_channels_of(program),
-        stored_dtype=_stored_dtype(program.state_dict),
-        sha256=sha256,
-    )
+    try:
+        parameters, buffers = dict(program.named_parameters()), dict(program.named_buffers())
+        input_channels, stored_dtype = input_channels_of(program), _stored_dtype(program.state_dict)
+    except Exception as error:
+        raise InputError(
+            f"The program in {shown(path)} cannot be used: {type(error).__name__}: {shown_text(error)}."
+        ) from error
+    _refuse_not_finite(parameters, buffers, path)
+    return Network(program, input_channels=input_channels, stored_dtype=stored_dtype, sha256=sha256)
+
+
+def _refuse_integers(parameters: Mapping[str, Tensor], stored: Mapping[str, Any], path: Path) -> None:
+    """Names the first weight whose stored form would be taken for numbers it does not mean.
+
+    Integers stand for weights where these were quantized, with scales that an architecture does not know of.
+    """
+    for name, parameter in parameters.items():
+        value = stored.get(name)
+        if isinstance(value, Tensor) and parameter.is_floating_point() and not value.is_floating_point():
+            raise InputError(
+                f"The weight {shown(name)} in {shown(path)} is stored as {str(value.dtype).removeprefix('torch.')}: "
+                "quantized, complex and damaged weights are not read; save the network in floating point."
+            )
 
 
 def _refuse_not_finite(
@@ -228,7 +251,8 @@ def _network_of_state_dict(content: Any, path: Path, sha256: str) -> Network:
     run = _run_in_trial(state_dict, path)
     descriptor = _descriptor(state_dict, path)
     network = network_of(descriptor, run)
-    parameters, buffers = dict(network.module.named_parameters()), dict(network.module.named_buffers())
+    parameters, buffers = dict(descriptor.model.named_parameters()), dict(descriptor.model.named_buffers())
+    _refuse_integers(parameters, state_dict, path)
     _refuse_not_finite(parameters, buffers, path)
     return Network(
         module=network.module,

@@ -343,7 +343,9 @@ def test_a_loaded_network_leaves_the_image_it_is_given_as_it_is(tmp_path: Path) 
     from spandrel.architectures.RCAN import RCAN
 
     torch.manual_seed(0)
-    torch.save(RCAN(n_resgroups=1, n_resblocks=1, n_feats=16, reduction=4).state_dict(), tmp_path / "rcan.pth")
+    torch.save(
+        RCAN(n_resgroups=1, n_resblocks=1, n_feats=16, reduction=4).state_dict(), tmp_path / "rcan.pth"
+    )
     network = _module(load_network(tmp_path / "rcan.pth"))
     image = torch.rand(1, 3, 16, 16)
     given = image.clone()
