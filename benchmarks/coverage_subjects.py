@@ -26,7 +26,7 @@ from tlcconvert.architectures.repsr.network import RepSR
 from tlcconvert.architectures.repvgg_sr.network import RepVGGSR
 from tlcconvert.architectures.sesr.network import SESR
 from tlcconvert.load import Network, register_architectures
-from tlcconvert.spandrel_network import network_of
+from tlcconvert.spandrel_network import network_of, run_of
 
 SPANDREL = "spandrel"
 EXTRA = "spandrel_extra_arches"
@@ -62,7 +62,7 @@ class Subject:
             return Network(module)
         register_architectures()
         descriptor = MAIN_REGISTRY[self.architecture].architecture.load(module.state_dict())
-        read = network_of(descriptor)
+        read = network_of(descriptor, run_of(descriptor))
         return Network(
             read.module,
             architecture=descriptor.architecture.name,

@@ -76,7 +76,7 @@ AllowPickle = Annotated[
     bool,
     typer.Option(
         "--allow-pickle",
-        help="Let the model file run code, as a pickled module does.",
+        help="Let the model file run code: needed for .pt2 programs and pickled modules.",
         rich_help_panel=_NETWORK,
     ),
 ]

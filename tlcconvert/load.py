@@ -1,39 +1,47 @@
 """From a file to a network: state dicts, exported programs and, on request, pickled modules.
 
-What a file is, is read off its content, not its name. No code in a file runs unless ``allow_pickle`` says so.
+What a file is, is read off its content, not its name. No code in a file runs unless ``allow_pickle`` says so, and a
+damaged or hostile file ends in one sentence.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import json
+import logging
 import sys
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from spandrel import MAIN_REGISTRY, ModelLoader, UnsupportedModelError
+from spandrel import MAIN_REGISTRY, ModelDescriptor, ModelLoader, UnsupportedModelError
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from tlcconvert.checkpoint_file import checkpoint_content
 from tlcconvert.errors import InputError
-from tlcconvert.exported_archive import is_program_archive, load_program
-from tlcconvert.file_hash import sha256_of
 from tlcconvert.input_channels import input_channels_of
 from tlcconvert.near_architectures import near_architectures
 from tlcconvert.network_inputs import ExtraInput
 from tlcconvert.pixels import Pixels, registry_pixels
-from tlcconvert.spandrel_network import network_of
-from tlcconvert.unsafe_pickle import unsafe_globals
+from tlcconvert.program_file import is_program_archive, program_content
+from tlcconvert.regular_file import open_regular, sha256_of_file
+from tlcconvert.safetensors_file import is_safetensors, safetensors_content
+from tlcconvert.shown_name import shown, shown_text
+from tlcconvert.spandrel_network import RegistryRun, network_of, run_of
+from tlcconvert.trial_process import TrialFailed, is_out_of_memory, tried
+from tlcconvert.zip_directory import ZipDirectory, starts_like_a_zip, zip_directory
 
 __all__ = ["Network", "input_channels_of", "load_factory", "load_network", "register_architectures"]
 
 _FACTORY = "--model package.module:factory --weights FILE"
 _WRAPPING_KEYS = ("model_state_dict", "state_dict", "params_ema", "params-ema", "params", "model", "net")
+_SPARE_LAYERS = 1_000
+_LAYERS_PER_TENSOR = 10
+_MOST_DIGITS = 9
 _PREFIXES = ("module.", "netG.", "_orig_mod.")
 
 
@@ -75,26 +83,21 @@ def load_network(path: str | Path, *, allow_pickle: bool = False) -> Network:
     Args:
         path: a state dict (``torch.save`` or safetensors) of an architecture that spandrel,
             spandrel_extra_arches (if installed) or this project knows; an exported program; a pickled module.
-        allow_pickle: let the file run code, which a pickled module needs.
+        allow_pickle: let the file run code, which an exported program and a pickled module need.
 
     Raises:
         InputError: the file cannot be read, or is none of these; the message says what to do.
     """
     path = Path(path)
-    sha256 = _read_through(path)
-    if _is_safetensors(path):
-        return _network_of_state_dict(_load_safetensors(path), path, sha256)
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-        if is_program_archive(names):
-            return _network_of_program(load_program(path, trusted=allow_pickle), sha256)
-        _refuse_torchscript(path, names)
-    content = _load_checkpoint(path, allow_pickle)
-    module = _module_in(content)
-    if module is not None:
-        return _network_of_module(module, sha256)
-    return _network_of_state_dict(content, path, sha256)
+    sha256 = sha256_of_file(path)
+    with _silence():
+        content = _content(path, allow_pickle)
+        if isinstance(content, ExportedProgram):
+            return _network_of_program(content, path, sha256)
+        module = _module_in(content)
+        if module is not None:
+            return _network_of_module(module, path, sha256)
+        return _network_of_state_dict(content, path, sha256)
 
 
 def load_factory(target: str, weights: str | Path | None = None, *, allow_pickle: bool = False) -> Network:
@@ -107,19 +110,24 @@ def load_factory(target: str, weights: str | Path | None = None, *, allow_pickle
     """
     module = _made_by(target)
     if weights is None:
-        return _network_of_module(module, "")
+        return _network_of_module(module, target, "")
     path = Path(weights)
-    sha256 = _read_through(path)
-    content = _load_safetensors(path) if _is_safetensors(path) else _load_checkpoint(path, allow_pickle)
+    sha256 = sha256_of_file(path)
+    with _silence():
+        content = _content(path, allow_pickle)
+    if isinstance(content, ExportedProgram):
+        raise InputError(
+            f"{shown(path)} is an exported program, which brings its own network: convert it without --model."
+        )
     found = _module_in(content)
     state_dict = found.state_dict() if found is not None else _tensors_by_name(content, path)
     try:
         module.load_state_dict(state_dict)
-    except RuntimeError as error:
+    except Exception as error:
         raise InputError(
-            f"The weights in {path} do not fit the module {target} returns: {_joined(error)}"
+            f"The weights in {shown(path)} do not fit the module {target} returns: {shown_text(error)}"
         ) from error
-    return _network_of_module(module, sha256, _stored_dtype(state_dict))
+    return _network_of_module(module, path, sha256, _stored_dtype(state_dict))
 
 
 def register_architectures() -> None:
@@ -133,70 +141,38 @@ def register_architectures() -> None:
     architectures.register()
 
 
-def _read_through(path: Path) -> str:
-    """The file's sha256; every way a path can be no readable file is told apart here."""
-    try:
-        with path.open("rb") as stream:
-            digest = sha256_of(stream)
-            size = stream.tell()
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a directory; name the checkpoint file in it.") from None
-    except PermissionError:
-        raise InputError(f"{path} cannot be read: permission denied.") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if size == 0:
-        raise InputError(f"{path} is empty.")
-    return digest
-
-
-def _is_safetensors(path: Path) -> bool:
-    with path.open("rb") as stream:
-        start = stream.read(9)
-    header = int.from_bytes(start[:8], "little")
-    has_header = start[8:9] == b"{" and header < path.stat().st_size
-    return has_header or path.suffix.lower() == ".safetensors"
-
-
-def _load_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except Exception as error:
-        raise InputError(f"{path} is damaged or not a safetensors file: {_joined(error)}.") from error
-
-
-def _refuse_torchscript(path: Path, names: list[str]) -> None:
-    if any(name.endswith("/constants.pkl") for name in names):
-        raise InputError(
-            f"{path} is a TorchScript archive, which cannot be captured: save the state dict of the network "
-            "it was made from (torch.save(module.state_dict(), path)) or export it with torch.export.save."
-        )
-
-
-def _load_checkpoint(path: Path, allow_pickle: bool) -> Any:
-    """What ``torch.save`` wrote to ``path``: tensors and plain containers only, unless ``allow_pickle``."""
-    is_zip = zipfile.is_zipfile(path)
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """What libraries log and warn of while they read a file is in no one's hands; errors are raised."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=not allow_pickle, mmap=is_zip or None)
-    except Exception as error:
-        named = [] if allow_pickle else unsafe_globals(path)
-        if named:
-            raise InputError(
-                f"{path} would run code to load ({', '.join(_shortened(named))}): if you trust it, pass "
-                "--allow-pickle (allow_pickle=True), else save its state dict alone."
-            ) from error
-        if allow_pickle and isinstance(error, (ImportError, AttributeError)):
-            raise InputError(
-                f"{path} needs Python code that is not here ({_joined(error)}): run where that module can be "
-                "imported."
-            ) from error
-        raise InputError(f"{path} is truncated, damaged or not a PyTorch checkpoint.") from error
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _content(path: Path, allow_pickle: bool) -> Any:
+    """What the file holds: an exported program, a module, or whatever else was saved in it."""
+    with open_regular(path) as stream:
+        if is_safetensors(path, stream):
+            return safetensors_content(path)
+        archive = zip_directory(path, stream) if starts_like_a_zip(stream) else None
+    if archive is not None and is_program_archive(archive):
+        return program_content(path, allow_pickle=allow_pickle)
+    if archive is not None:
+        _refuse_torchscript(archive)
+    return checkpoint_content(path, archive, allow_pickle=allow_pickle)
+
+
+def _refuse_torchscript(archive: ZipDirectory) -> None:
+    if any(name.endswith("/constants.pkl") for name in archive.members):
+        raise InputError(
+            f"{shown(archive.path)} is a TorchScript archive, which cannot be captured: save the state dict of the "
+            "network it was made from (torch.save(module.state_dict(), path)) or export it with torch.export.save."
+        )
 
 
 def _module_in(content: Any) -> nn.Module | None:
@@ -210,35 +186,74 @@ def _module_in(content: Any) -> nn.Module | None:
     return None
 
 
-def _network_of_module(module: nn.Module, sha256: str, stored_dtype: str = "") -> Network:
-    stored_dtype = stored_dtype or _stored_dtype(dict(module.named_parameters()))
-    module = module.cpu().float().eval()
-    return Network(module, input_channels=input_channels_of(module), stored_dtype=stored_dtype, sha256=sha256)
+def _network_of_module(module: nn.Module, source: Path | str, sha256: str, stored_dtype: str = "") -> Network:
+    try:
+        stored_dtype = stored_dtype or _stored_dtype(dict(module.named_parameters()))
+        module = module.cpu().float().eval()
+        parameters, buffers = dict(module.named_parameters()), dict(module.named_buffers())
+        input_channels = input_channels_of(module)
+    except Exception as error:
+        raise InputError(
+            f"The module in {shown(source)} cannot be used: {type(error).__name__}: {shown_text(error)}."
+        ) from error
+    _refuse_not_finite(parameters, buffers, source)
+    return Network(module, input_channels=input_channels, stored_dtype=stored_dtype, sha256=sha256)
 
 
-def _network_of_program(program: ExportedProgram, sha256: str) -> Network:
-    return Network(
-        program,
-        input_channels=input_channels_of(program),
-        stored_dtype=_stored_dtype(program.state_dict),
-        sha256=sha256,
-    )
+def _network_of_program(program: ExportedProgram, path: Path, sha256: str) -> Network:
+    try:
+        parameters, buffers = dict(program.named_parameters()), dict(program.named_buffers())
+        input_channels, stored_dtype = input_channels_of(program), _stored_dtype(program.state_dict)
+    except Exception as error:
+        raise InputError(
+            f"The program in {shown(path)} cannot be used: {type(error).__name__}: {shown_text(error)}."
+        ) from error
+    _refuse_not_finite(parameters, buffers, path)
+    return Network(program, input_channels=input_channels, stored_dtype=stored_dtype, sha256=sha256)
+
+
+def _refuse_integers(parameters: Mapping[str, Tensor], stored: Mapping[str, Any], path: Path) -> None:
+    """Names the first weight whose stored form would be taken for numbers it does not mean.
+
+    Integers stand for weights where these were quantized, with scales that an architecture does not know of.
+    """
+    for name, parameter in parameters.items():
+        value = stored.get(name)
+        if isinstance(value, Tensor) and parameter.is_floating_point() and not value.is_floating_point():
+            raise InputError(
+                f"The weight {shown(name)} in {shown(path)} is stored as {str(value.dtype).removeprefix('torch.')}: "
+                "quantized, complex and damaged weights are not read; save the network in floating point."
+            )
+
+
+def _refuse_not_finite(
+    parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], source: Path | str
+) -> None:
+    """Names the first weight that makes everything computed with it NaN.
+
+    A buffer may hold infinities: masks do.
+    """
+    for name, tensor in (*parameters.items(), *buffers.items()):
+        if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.is_meta:
+            continue
+        finite = tensor.isfinite().all() if name in parameters else ~tensor.isnan().any()
+        if not finite:
+            raise InputError(
+                f"The weight {shown(name)} in {shown(source)} is not finite: it holds NaN or infinity, and so would "
+                "every image. The training diverged, or the file is damaged."
+            )
 
 
 def _network_of_state_dict(content: Any, path: Path, sha256: str) -> Network:
     state_dict = _tensors_by_name(content, path)
+    _refuse_absurd_numbers(state_dict, path)
     register_architectures()
-    try:
-        descriptor = ModelLoader(device="cpu").load_from_state_dict(state_dict)
-    except UnsupportedModelError:
-        raise InputError(_unknown(state_dict, path)) from None
-    except Exception as error:
-        near = [support.architecture.name for support in MAIN_REGISTRY if support.detect(state_dict)][:1]
-        raise InputError(
-            f"{path} looks like {near[0] if near else 'a known architecture'}, but its weights do not fit it "
-            f"({_joined(error)}): convert it with {_FACTORY}."
-        ) from error
-    network = network_of(descriptor)
+    run = _run_in_trial(state_dict, path)
+    descriptor = _descriptor(state_dict, path)
+    network = network_of(descriptor, run)
+    parameters, buffers = dict(descriptor.model.named_parameters()), dict(descriptor.model.named_buffers())
+    _refuse_integers(parameters, state_dict, path)
+    _refuse_not_finite(parameters, buffers, path)
     return Network(
         module=network.module,
         architecture=descriptor.architecture.name,
@@ -255,10 +270,70 @@ def _network_of_state_dict(content: Any, path: Path, sha256: str) -> Network:
     )
 
 
+def _run_in_trial(state_dict: Mapping[str, Any], path: Path) -> RegistryRun:
+    """Builds and runs the network where that can be stopped, and says what running it showed."""
+
+    def work() -> str:
+        try:
+            return json.dumps(asdict(run_of(_descriptor(state_dict, path))))
+        except InputError as error:
+            return json.dumps(str(error))
+
+    weights = 4 * sum(value.numel() for value in state_dict.values() if isinstance(value, Tensor))
+    try:
+        answer = json.loads(tried(work, weights))
+    except TrialFailed as failure:
+        raise InputError(
+            f"{shown(path)} asks for a network that cannot be built from a file of its size: {failure}."
+        ) from None
+    if isinstance(answer, str):
+        raise InputError(answer)
+    return RegistryRun(**answer)
+
+
+def _descriptor(state_dict: Mapping[str, Any], path: Path) -> ModelDescriptor[Any]:
+    """The network the registry finds in ``state_dict``, which is left as it is.
+
+    Raises:
+        MemoryError: or a RuntimeError that says so, if there is not enough memory for it.
+    """
+    try:
+        return ModelLoader(device="cpu").load_from_state_dict(dict(state_dict))
+    except UnsupportedModelError:
+        raise InputError(_unknown(state_dict, path)) from None
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise InputError(
+            f"{shown(path)} looks like {_detected(state_dict)}, but its weights do not fit it ({shown_text(error)}): "
+            f"convert it with {_FACTORY}."
+        ) from error
+
+
+def _detected(state_dict: Mapping[str, Any]) -> str:
+    for support in MAIN_REGISTRY:
+        with contextlib.suppress(Exception):
+            if support.detect(dict(state_dict)):
+                return support.architecture.name
+    return "a known architecture"
+
+
+def _refuse_absurd_numbers(state_dict: Mapping[str, Any], path: Path) -> None:
+    """Registries build as many layers as the largest number in a name says, with or without weights for them."""
+    most = _SPARE_LAYERS + _LAYERS_PER_TENSOR * len(state_dict)
+    for name in state_dict:
+        for part in name.split("."):
+            if part.isdecimal() and (len(part) > _MOST_DIGITS or int(part) > most):
+                raise InputError(
+                    f"{shown(path)} names layer {shown(name)} but holds only {len(state_dict)} tensors: it is "
+                    "damaged or no checkpoint of an image-restoration network."
+                )
+
+
 def _unknown(state_dict: Mapping[str, Tensor], path: Path) -> str:
     near = near_architectures(state_dict, MAIN_REGISTRY)
     found = f"the nearest are {', '.join(near)}" if near else "none comes close"
-    return f"The architecture in {path} is not known ({found}): convert it with {_FACTORY}."
+    return f"The architecture in {shown(path)} is not known ({found}): convert it with {_FACTORY}."
 
 
 def _tensors_by_name(content: Any, path: Path) -> dict[str, Any]:
@@ -273,9 +348,12 @@ def _tensors_by_name(content: Any, path: Path) -> dict[str, Any]:
             content = only if isinstance(only, Mapping) else content
     if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
         raise InputError(
-            f"{path} holds no weights: it contains a {type(content).__name__}, not a state dict."
+            f"{shown(path)} holds no weights: it contains a {type(content).__name__}, not a state dict."
         )
-    tensors = {str(name): value for name, value in content.items()}
+    nameless = [name for name in content if not isinstance(name, str)]
+    if nameless:
+        raise InputError(f"{shown(path)} holds no state dict: {shown(nameless[0])} is no name of a weight.")
+    tensors = dict(content)
     for prefix in _PREFIXES:
         if all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
@@ -303,7 +381,7 @@ def _made_by(target: str) -> nn.Module:
             factory = getattr(factory, name)
         made = factory()
     except Exception as error:
-        raise InputError(f"{target} cannot be used: {type(error).__name__}: {_joined(error)}") from error
+        raise InputError(f"{target} cannot be used: {type(error).__name__}: {shown_text(error)}") from error
     if not isinstance(made, nn.Module):
         raise InputError(f"{target} returned a {type(made).__name__}, not an nn.Module.")
     return made
@@ -316,13 +394,3 @@ def _working_directory_importable() -> Iterator[None]:
         yield
     finally:
         sys.path.remove("")
-
-
-def _shortened(names: list[str], most: int = 5) -> list[str]:
-    return names if len(names) <= most else [*names[:most], f"and {len(names) - most} more"]
-
-
-def _joined(error: BaseException, most: int = 300) -> str:
-    """An error's text as one line of bounded length."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -152,7 +152,7 @@ def test_its_metadata_is_a_file_inside(exported: Exported, tmp_path: Path) -> No
 
 def test_a_written_program_can_be_converted_again(exported: Exported, tmp_path: Path) -> None:
     (tmp_path / "model.pt2").write_bytes(exported.content)
-    network = load_network(tmp_path / "model.pt2")
+    network = load_network(tmp_path / "model.pt2", allow_pickle=True)
     assert network.input_channels == 3
     again = runnable(capture(network.module, input_channels=3).program)
     image = torch.rand(2, 3, 40, 9)

@@ -1,0 +1,17 @@
+"""One process that loads files, for all tests of a module."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from abuse.strangers_files import LoadingProcess
+
+
+@pytest.fixture(scope="module")
+def loading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadingProcess]:
+    if sys.platform != "linux":
+        pytest.skip("memory is measured in /proc")
+    with LoadingProcess(tmp_path_factory.mktemp("loading")) as process:
+        yield process
