@@ -6,7 +6,7 @@ capture -> simplify -> fold -> localize -> speed up -> wrap sizes -> lower -> ti
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx
 from onnxruntime import InferenceSession
@@ -32,12 +32,14 @@ from tlcconvert.lowering import LOOPLESS
 from tlcconvert.metadata import describe, state_sha256
 from tlcconvert.network_inputs import ExtraInput, NetworkInputs
 from tlcconvert.options import Options, Size
+from tlcconvert.output_extents import Extents
+from tlcconvert.output_growth import images_kept, output_growth
 from tlcconvert.outputs import OneOutput, keep_output, output_names
 from tlcconvert.parity import Parity
 from tlcconvert.pixels import Pixels
 from tlcconvert.routing_options import RoutingOptions
 from tlcconvert.size_requirements import SizeRequirements
-from tlcconvert.size_wrapper import SizeWrapper, wrap_sizes
+from tlcconvert.size_wrapper import SizeWrapper, serves_an_image, wrap_sizes
 from tlcconvert.stages import Progress, Stages
 from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
 from tlcconvert.target import SPEED_PASSES, TRANSLATIONS, Target
@@ -183,9 +185,13 @@ def _convert_captured(
     captured: Captured, options: Options, pixels: Pixels, sha256: str, stages: Stages
 ) -> Conversion:
     program, requirements = captured.program, captured.requirements
-    _refuse_static_size(options, requirements)
+    growths = output_growth(captured)
+    kept = None if options.all_outputs else keep_output(program, options.output_index)
+    extents, output_notes = images_kept(growths, range(len(growths)) if kept is None else [kept])
+    if not serves_an_image(requirements, extents):
+        options = replace(options, size_wrapper=False)
+    _refuse_static_size(options, requirements, extents)
     with stages("fold"):
-        kept = None if options.all_outputs else keep_output(program, options.output_index)
         folded = _folded(program, options)
         weights = external_weights(program)
         if weights is not None:
@@ -199,14 +205,14 @@ def _convert_captured(
         for speed_pass in SPEED_PASSES[options.target]:
             speed_pass(program)
         if options.size_wrapper:
-            wrap_sizes(program, requirements.multiple, requirements.minimum, requirements.scale)
+            wrap_sizes(program, requirements.multiple, requirements.minimum, extents)
         if weights is not None:
             weights.take(program, captured.original.state_dict().values())
         converted = runnable(program)
-        metadata = describe(captured, program, options, pixels, localized, sha256)
+        metadata = describe(captured, program, options, pixels, localized, sha256, extents)
         model = _exported(program, captured.inputs, options, metadata, weights)
     with stages("verify"):
-        original = _reference(captured, kept, options)
+        original = _reference(captured, kept, options, extents)
 
         def session() -> InferenceSession:
             if weights is None:
@@ -224,6 +230,7 @@ def _convert_captured(
                 program, converted, captured.inputs, window, sizes, stages.report
             )
             parity = Parity(parity.comparisons + own.comparisons, parity.notes + own.notes)
+    parity = Parity(parity.comparisons, parity.notes + output_notes)
     parity.raise_for_mismatch()
     sites = localized.sites if localized else ()
     seconds = stages.seconds
@@ -254,14 +261,21 @@ def _exported(
     return tidy(lowered, axes, metadata, weights)
 
 
-def _refuse_static_size(options: Options, requirements: SizeRequirements) -> None:
-    """A file without the wrapper can be made for a size the network accepts only."""
-    if options.static_size is None or options.size_wrapper:
+def _refuse_static_size(
+    options: Options, requirements: SizeRequirements, extents: Sequence[Extents | None]
+) -> None:
+    """A file of one size must return something, and without the wrapper the network must accept that size."""
+    if options.static_size is None:
+        return
+    size = "x".join(map(str, options.static_size))
+    if any(min(image.at(*options.static_size)) < 1 for image in extents if image is not None):
+        raise InputError(f"The network returns an empty output for images of {size}.")
+    if options.size_wrapper:
         return
     if any(requirements.up(extent) != extent for extent in options.static_size):
         raise InputError(
             f"The network needs multiples of {requirements.multiple} and at least {requirements.minimum} pixels: "
-            f"a file for {'x'.join(map(str, options.static_size))} needs the size wrapper."
+            f"a file for {size} needs the size wrapper."
         )
 
 
@@ -302,10 +316,12 @@ def _axis_names(program: ExportedProgram) -> dict[str, str]:
     return {str(symbol): name for symbols, name in named for symbol in symbols}
 
 
-def _reference(captured: Captured, kept: int | None, options: Options) -> nn.Module:
+def _reference(
+    captured: Captured, kept: int | None, options: Options, extents: Sequence[Extents | None]
+) -> nn.Module:
     """The original network with the file's outputs, inside the file's wrapper."""
     requirements = captured.requirements
     network = captured.original if kept is None else OneOutput(captured.original, kept)
     if not options.size_wrapper:
         return network
-    return SizeWrapper(network, requirements.multiple, requirements.minimum, requirements.scale)
+    return SizeWrapper(network, requirements.multiple, requirements.minimum, extents)

@@ -11,6 +11,7 @@ A network that works on whole blocks and drops the rest returns step * floor(a *
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,9 +69,21 @@ class Extents:
         """s where the output is s times the image along both axes at every size, else None."""
         return self.height.scale if self.height.scale == self.width.scale else None
 
+    def facts(self) -> dict[str, dict[str, int]]:
+        """The numbers of both formulas, by axis."""
+        return {"height": self.height.facts(), "width": self.width.facts()}
+
     def at(self, height: int, width: int) -> tuple[int, int]:
         """The output's (height, width) for an image of that many pixels; at most 0 where nothing is left."""
         return self.height(height), self.width(width)
+
+
+def stated(facts: str) -> tuple[Extents | None, ...]:
+    """What a file's ``output_extents`` say of each output; None for what is no image."""
+    return tuple(
+        None if output is None else Extents(Extent(**output["height"]), Extent(**output["width"]))
+        for output in json.loads(facts)
+    )
 
 
 def fitted(lengths: Mapping[int, int], largest_denominator: int = _LARGEST_DENOMINATOR) -> Extent | None:

@@ -23,13 +23,9 @@ _READS_VALUES = re.compile(r"data.?dependent|DynamicOutputShape", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Accepted:
-    """What one run at one size showed: whether the network accepts it, the size of each output, why not.
+    """What one run at one size showed: whether the network accepts it, the shape of each output, why not."""
 
-    Attributes:
-        output_sizes: of each output the axes after batch and channels.
-    """
-
-    output_sizes: tuple[tuple[int, ...], ...] = ()
+    shapes: tuple[tuple[int, ...], ...] = ()
     reason: str = ""
 
     def __bool__(self) -> bool:
@@ -42,7 +38,7 @@ def outcome_of(outputs: tuple[Tensor, ...]) -> Accepted:
         return Accepted(reason="it returns no tensor")
     if any(output.numel() == 0 for output in outputs):
         return Accepted(reason="it returns an empty output")
-    return Accepted(tuple(tuple(int(size) for size in output.shape[2:]) for output in outputs))
+    return Accepted(tuple(tuple(int(size) for size in output.shape) for output in outputs))
 
 
 class ShapeRun:

@@ -165,14 +165,14 @@ def _growths_at_multiples(probe: SizeProbe, multiple: int, base: int) -> _Growth
 
 
 def _outputs_with_extents(accepted: Accepted) -> list[int]:
-    return [output for output, size in enumerate(accepted.output_sizes) if len(size) == 2]
+    return [output for output, shape in enumerate(accepted.shapes) if len(shape) == 4]
 
 
 def _growth(probe: SizeProbe, sizes: Sequence[tuple[int, int]], output: int) -> Extents | None:
     """How height and width of one output follow those of the image over ``sizes``; None where they do not grow."""
     lengths: tuple[dict[int, int], dict[int, int]] = ({}, {})
     for size in sizes:
-        for pixels, length, known in zip(size, probe(*size).output_sizes[output], lengths, strict=True):
+        for pixels, length, known in zip(size, probe(*size).shapes[output][2:], lengths, strict=True):
             if known.setdefault(pixels, length) != length:
                 return None
     height, width = (fitted(known, _LARGEST_DENOMINATOR) for known in lengths)
@@ -220,7 +220,7 @@ def _follows(probe: SizeProbe, height: int, width: int, growths: _Growths) -> bo
     return bool(accepted) and all(
         abs(length - expected) <= (not _is_exact(growth))
         for output, growth in growths.items()
-        for length, expected in zip(accepted.output_sizes[output], growth.at(height, width), strict=True)
+        for length, expected in zip(accepted.shapes[output][2:], growth.at(height, width), strict=True)
     )
 
 

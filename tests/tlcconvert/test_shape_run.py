@@ -24,7 +24,7 @@ class Halves(nn.Module):
 
 def test_a_size_is_refused_where_running_refuses_it() -> None:
     run = ShapeRun(Halves(), NetworkInputs(3))
-    assert run(32, 48, 2).output_sizes == ((32, 48),)
+    assert run(32, 48, 2).shapes == ((2, 3, 32, 48),)
     assert run(33, 48, 2).reason.startswith("RuntimeError: ")
 
 
