@@ -16,6 +16,7 @@ from tlcconvert.eager_reference import EagerReference, evaluation_copy
 from tlcconvert.errors import CaptureError
 from tlcconvert.load import Network
 from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.output_extents import stated
 from tlcconvert.outputs import OneOutput
 from tlcconvert.parity import Parity
 from tlcconvert.size_requirements import SizeRequirements
@@ -97,8 +98,8 @@ def _within_windows(conversion: Conversion, size: tuple[int, int, int]) -> bool:
 def _original(network: Network, conversion: Conversion) -> nn.Module:
     multiple, minimum = _requirements(conversion)
     reference = EagerReference(evaluation_copy(network.module))
-    scale = int(conversion.metadata["scale"])
-    return SizeWrapper(OneOutput(reference, network.output_index or 0), multiple, minimum, scale)
+    extents = stated(conversion.metadata["output_extents"])
+    return SizeWrapper(OneOutput(reference, network.output_index or 0), multiple, minimum, extents)
 
 
 def _requirements(conversion: Conversion) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from passes.result import Skipped
 from tlcconvert.conversion import Conversion
+from tlcconvert.output_extents import stated
 from tlcconvert.shown_name import shown, shown_text
 from tlcconvert.stages import Progress
 
@@ -64,6 +65,8 @@ def print_conversion(console: Console, conversion: Conversion, written: Path | N
     _print_folds(console, conversion)
     if conversion.left_global:
         console.print(_left(conversion.left_global))
+    for line in _outputs(conversion.metadata):
+        console.print(line, highlight=False)
     console.print(_parity(conversion))
     for note in conversion.parity.notes:
         console.print(f"Note: {shown_text(note)}.")
@@ -109,6 +112,14 @@ def _routing(metadata: Mapping[str, str]) -> str:
         return patches
     costs = ", ".join(f"{cost:,}" for cost in json.loads(metadata["cost_per_patch"]))
     return f"{patches}\nA budget counts {metadata['cost_unit']} per patch: {costs}."
+
+
+def _outputs(metadata: Mapping[str, str]) -> Iterator[str]:
+    """The size of every image the file returns that is not as large as the input."""
+    for number, extents in enumerate(stated(metadata["output_extents"])):
+        if extents is not None and extents.scale != 1:
+            height, width = extents.height.formula("height"), extents.width.formula("width")
+            yield f"Output {number}: {height} by {width} pixels."
 
 
 def _print_folds(console: Console, conversion: Conversion) -> None:

@@ -35,12 +35,14 @@ from tlcconvert.metadata import describe, state_sha256
 from tlcconvert.network_inputs import ExtraInput, NetworkInputs
 from tlcconvert.options import Options, Size
 from tlcconvert.out_of_memory import memory_named, refuse_left_out
+from tlcconvert.output_extents import Extents
+from tlcconvert.output_growth import images_kept, output_growth
 from tlcconvert.outputs import OneOutput, keep_output, output_names
 from tlcconvert.parity import Parity
 from tlcconvert.pixels import Pixels
 from tlcconvert.routing_options import RoutingOptions
 from tlcconvert.size_requirements import SizeRequirements
-from tlcconvert.size_wrapper import SizeWrapper, wrap_sizes
+from tlcconvert.size_wrapper import SizeWrapper, serves_an_image, wrap_sizes
 from tlcconvert.stages import Progress, Stages
 from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
 from tlcconvert.target import Target
@@ -204,9 +206,13 @@ def _convert_captured(
     captured: Captured, options: Options, pixels: Pixels, sha256: str, stages: Stages
 ) -> Conversion:
     program, requirements = captured.program, captured.requirements
-    _refuse_static_size(options, requirements)
+    growths = output_growth(captured)
+    kept = None if options.all_outputs else keep_output(program, options.output_index)
+    extents, output_notes = images_kept(growths, range(len(growths)) if kept is None else [kept])
+    if not serves_an_image(requirements, extents):
+        options = replace(options, size_wrapper=False)
+    _refuse_static_size(options, requirements, extents)
     with stages("fold"):
-        kept = None if options.all_outputs else keep_output(program, options.output_index)
         folded = _folded(program, options)
         weights = external_weights(program)
         if weights is not None:
@@ -223,11 +229,11 @@ def _convert_captured(
     with stages("export"):
         _speed_up(program, options)
         reach = reach_of(program.graph, image, demanded, localized, requirements)
-        _wrap(program, options, requirements)
+        _wrap(program, options, requirements, extents)
         if weights is not None:
             weights.take(program, captured.original.state_dict().values())
         converted = runnable(program)
-        metadata = describe(captured, program, options, pixels, localized, sha256)
+        metadata = describe(captured, program, options, pixels, localized, sha256, extents)
         model = _exported(program, captured.inputs, options, metadata, weights)
 
     def session() -> InferenceSession:
@@ -237,7 +243,7 @@ def _convert_captured(
         return inference_session(model.SerializeToString(), weights.folder, weights_in_file=True)
 
     def twin(train_size: tuple[int, int]) -> Twin:
-        return _twin(unlocalized, captured, replace(options, train_size=train_size))
+        return _twin(unlocalized, captured, replace(options, train_size=train_size), extents)
 
     with stages("verify"):
         bare = _bare(captured, kept)
@@ -245,7 +251,7 @@ def _convert_captured(
             model=model,
             open_session=session,
             converted=converted,
-            original=_wrapped(bare, options, requirements),
+            original=_wrapped(bare, options, requirements, extents),
             bare=bare,
             captured=captured,
             localized=localized,
@@ -261,6 +267,7 @@ def _convert_captured(
                 program, converted, captured.inputs, window, parity.sizes(ONNX), stages.report
             )
             parity = Parity(parity.comparisons + own.comparisons, parity.notes + own.notes)
+    parity = Parity(parity.comparisons, parity.notes + output_notes)
     parity.raise_for_mismatch()
     sites = localized.sites if localized else ()
     seconds = stages.seconds
@@ -274,18 +281,25 @@ def _speed_up(program: ExportedProgram, options: Options) -> None:
         speed_pass(program)
 
 
-def _wrap(program: ExportedProgram, options: Options, requirements: SizeRequirements) -> None:
+def _wrap(
+    program: ExportedProgram,
+    options: Options,
+    requirements: SizeRequirements,
+    extents: Sequence[Extents | None],
+) -> None:
     if options.size_wrapper:
-        wrap_sizes(program, requirements.multiple, requirements.minimum, requirements.scale)
+        wrap_sizes(program, requirements.multiple, requirements.minimum, extents)
 
 
-def _twin(unlocalized: ExportedProgram, captured: Captured, options: Options) -> Twin:
+def _twin(
+    unlocalized: ExportedProgram, captured: Captured, options: Options, extents: Sequence[Extents | None]
+) -> Twin:
     """``unlocalized`` taken through the same steps for the train size of ``options``."""
     program = with_own_graph(unlocalized)
     localized = _localized(program, options, captured.requirements)
     assert localized is not None
     _speed_up(program, options)
-    _wrap(program, options, captured.requirements)
+    _wrap(program, options, captured.requirements, extents)
     converted = runnable(program)
     model = _exported(program, captured.inputs, options, {}, None)
     return Twin(converted, model, lambda: inference_session(model.SerializeToString()), localized)
@@ -313,14 +327,21 @@ def _exported(
     return tidy(lowered, axes, metadata, weights)
 
 
-def _refuse_static_size(options: Options, requirements: SizeRequirements) -> None:
-    """A file without the wrapper can be made for a size the network accepts only."""
-    if options.static_size is None or options.size_wrapper:
+def _refuse_static_size(
+    options: Options, requirements: SizeRequirements, extents: Sequence[Extents | None]
+) -> None:
+    """A file of one size must return something, and without the wrapper the network must accept that size."""
+    if options.static_size is None:
+        return
+    size = "x".join(map(str, options.static_size))
+    if any(min(image.at(*options.static_size)) < 1 for image in extents if image is not None):
+        raise InputError(f"The network returns an empty output for images of {size}.")
+    if options.size_wrapper:
         return
     if any(requirements.up(extent) != extent for extent in options.static_size):
         raise InputError(
             f"The network needs multiples of {requirements.multiple} and at least {requirements.minimum} pixels: "
-            f"a file for {'x'.join(map(str, options.static_size))} needs the size wrapper."
+            f"a file for {size} needs the size wrapper."
         )
 
 
@@ -385,8 +406,13 @@ def _bare(captured: Captured, kept: int | None) -> nn.Module:
     return captured.original if kept is None else OneOutput(captured.original, kept)
 
 
-def _wrapped(network: nn.Module, options: Options, requirements: SizeRequirements) -> nn.Module:
+def _wrapped(
+    network: nn.Module,
+    options: Options,
+    requirements: SizeRequirements,
+    extents: Sequence[Extents | None],
+) -> nn.Module:
     """``network`` inside the file's wrapper."""
     if not options.size_wrapper:
         return network
-    return SizeWrapper(network, requirements.multiple, requirements.minimum, requirements.scale)
+    return SizeWrapper(network, requirements.multiple, requirements.minimum, extents)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import torch
@@ -13,6 +14,7 @@ from torch.export import ExportedProgram
 from passes.localize import Localized
 from tlcconvert.capture import Captured
 from tlcconvert.options import Options
+from tlcconvert.output_extents import Extents
 from tlcconvert.pixels import Pixels
 
 
@@ -23,12 +25,17 @@ def describe(
     pixels: Pixels,
     localized: Localized | None,
     source_sha256: str,
+    extents: Sequence[Extents | None],
 ) -> dict[str, str]:
     """Tool version, source, sizes and every window; JSON where a value is more than one word.
 
     ``base_size`` is the window in pixels of the image; it is of the train size rounded up to the network's
     multiple, as ``train_size`` is. ``size_multiple`` and ``size_minimum`` are the network's own: a file with
-    ``size_wrapper`` true takes every size all the same. ``output_channels`` has an entry per output.
+    ``size_wrapper`` true takes every size all the same.
+
+    ``output_channels`` and ``output_extents`` have an entry per output, the latter null for what is no image. An axis
+    of n pixels becomes floor((times * n + plus) / over) pixels, or, where there is a ``step``, step times that plus
+    ``shift``. ``scale`` is there only if the first image is exactly that many times as high and wide as the input.
     """
     requirements = captured.requirements
     facts: dict[str, object] = {
@@ -36,11 +43,14 @@ def describe(
         "source_sha256": source_sha256,
         "input_channels": captured.inputs.channels,
         "output_channels": _output_channels(program),
-        "scale": requirements.scale,
+        "output_extents": [None if output is None else output.facts() for output in extents],
         "size_multiple": requirements.multiple,
         "size_minimum": requirements.minimum,
         "size_wrapper": options.size_wrapper,
     }
+    scale = next((output.scale for output in extents if output is not None), None)
+    if scale is not None:
+        facts["scale"] = scale
     if pixels.value_range is not None:
         facts["value_range"] = list(pixels.value_range)
     if pixels.color_order:

@@ -8,15 +8,37 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from tlcconvert.eager_reference import tensors_of
 from tlcconvert.network_inputs import NetworkInputs
 
 _READS_VALUES = re.compile(r"data.?dependent|DynamicOutputShape", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What one run at one size showed: whether the network accepts it, the shape of each output, why not."""
+
+    shapes: tuple[tuple[int, ...], ...] = ()
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        return not self.reason
+
+
+def outcome_of(outputs: tuple[Tensor, ...]) -> Accepted:
+    """What the shapes of ``outputs`` tell; a network that returns nothing, or an empty map, accepts no such image."""
+    if not outputs:
+        return Accepted(reason="it returns no tensor")
+    if any(output.numel() == 0 for output in outputs):
+        return Accepted(reason="it returns an empty output")
+    return Accepted(tuple(tuple(int(size) for size in output.shape) for output in outputs))
 
 
 class ShapeRun:
@@ -35,14 +57,14 @@ class ShapeRun:
         memo: dict[int, Any] = {id(weight): self._mode.from_tensor(weight) for weight in network.parameters()}
         self._network = copy.deepcopy(network, memo)
 
-    def objection(self, height: int, width: int, batch: int) -> str:
-        """What the network raises at images of this size in pixels, or ``""``."""
+    def __call__(self, height: int, width: int, batch: int) -> Accepted:
+        """What the network makes of images of this size in pixels, or raises."""
         try:
             with self._mode, torch.no_grad():
-                self._network(*(torch.empty(shape) for shape in self._inputs.sizes(batch, height, width)))
+                images = (torch.empty(shape) for shape in self._inputs.sizes(batch, height, width))
+                return outcome_of(tensors_of(self._network(*images)))
         except Exception as error:
-            return first_line(error)
-        return ""
+            return Accepted(reason=first_line(error))
 
 
 def reads_values(objection: str) -> bool:

@@ -1,12 +1,12 @@
 """Makes a network that needs sizes of a multiple and a minimum accept every size: pad, run, crop.
 
-Given      x [N, C, H, W] -> network -> y [N, D, scale * H, scale * W], for H and W the network accepts
+Given      x [N, C, H, W] -> network -> y [N, D, h(H), w(W)], for H and W the network accepts
 
 Result     x [N, C, H, W], any H, W >= 1
              |  index_select(rows), index_select(columns)
-           [N, C, H', W'] -> network -> [N, D, scale * H', scale * W']
+           [N, C, H', W'] -> network -> [N, D, h(H'), w(W')]
              |  slice
-           y [N, D, scale * H, scale * W]
+           y [N, D, h(H), w(W)]
 
 with H' = max(minimum, ceil(H / multiple) * multiple). Row i of the padded image is row
 
@@ -14,43 +14,62 @@ with H' = max(minimum, ceil(H / multiple) * multiple). Row i of the padded image
 
 of the image: itself for i < H, then reflected about the last row down to the first, which then repeats. That
 is spandrel's rule (``spandrel.__helpers.size_req.pad_tensor``): reflect as far as that goes, then replicate.
+
+The extents h and w are functions floor(a * n + b) (:mod:`tlcconvert.output_extents`), and what is kept is as large as
+if the network took the image itself: behind convolutions without padding that is every pixel whose surroundings lie
+in the image, with a = 3/2 every row that does. An image so small that nothing is kept gives an empty output.
 """
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
-from torch.export.graph_signature import TensorArgument
 from torch.fx.experimental.symbolic_shapes import DimDynamic, StatelessSymbolicContext, optimization_hint
 
 from passes.program import fake_mode, refresh, user_inputs
 from tlcconvert.eager_reference import tensors_of
+from tlcconvert.output_extents import Extent, Extents
+from tlcconvert.size_requirements import SizeRequirements
 
 _ATEN = torch.ops.aten
 _HEIGHT, _WIDTH = -2, -1
 
 
-def wrap_sizes(program: ExportedProgram, multiple: int, minimum: int, scale: int) -> None:
+def serves_an_image(requirements: SizeRequirements, extents: Sequence[Extents | None]) -> bool:
+    """Whether every image, padded where it has to be, could have an output.
+
+    None below the minimum can where convolutions have no padding: what the network refuses is too small to leave a
+    pixel, and a file that padded it would return nothing.
+    """
+    if requirements.multiple > 1 or requirements.minimum <= 1:
+        return True
+    below = requirements.minimum - 1
+    images = [extent for extent in extents if extent is not None]
+    return not images or any(min(image.at(below, below)) > 0 for image in images)
+
+
+def wrap_sizes(
+    program: ExportedProgram, multiple: int, minimum: int, extents: Sequence[Extents | None]
+) -> None:
     """Adds the wrapper around ``program`` in place; nothing is added where every size is accepted already.
 
-    Every input of the image's size is padded, every output of ``scale`` times that size is cropped. The
-    program's inputs get new height and width symbols, free of the multiple; inside the wrapper the symbols stay
-    those of capture, which now stand for the padded size.
+    Every input of the image's size is padded, every output that is an image is cropped. The program's inputs get new
+    height and width symbols, free of the multiple; inside the wrapper the symbols stay those of capture, which now
+    stand for the padded size.
 
     Args:
         program: a captured program, ``[N, C, H, W]`` first.
         multiple, minimum: pixels, as in :class:`tlcconvert.size_requirements.SizeRequirements`.
-        scale: output size over input size; 0 leaves the outputs as they are.
+        extents: of every output; None leaves one as it is.
     """
     if multiple <= 1 and minimum <= 1:
         return
     images = _inputs_of_image_size(program)
-    padded_hint = [_hint(size) for size in images[0].meta["val"].shape[_HEIGHT:]]
-    outputs = _outputs_of_size(program, [scale * size for size in padded_hint]) if scale else []
     readers = {image: (image.meta["val"], list(image.users)) for image in images}
     _free_sizes(program, images, multiple)
     with program.graph.inserting_before(user_inputs(program)[-1].next):
@@ -63,20 +82,25 @@ def wrap_sizes(program: ExportedProgram, multiple: int, minimum: int, scale: int
             padded.meta["val"] = accepted
             for user in users:
                 user.replace_input_with(image, padded)
-    for output in outputs:
-        _crop(program, output, sizes, scale)
+    _crop_outputs(program, extents, sizes)
     refresh(program)
 
 
 class SizeWrapper(nn.Module):
-    """The same wrapper in eager PyTorch, around the original network: the reference of every comparison."""
+    """The same wrapper in eager PyTorch, around the original network: the reference of every comparison.
 
-    def __init__(self, network: nn.Module, multiple: int, minimum: int, scale: int) -> None:
+    Args:
+        extents: of every output in flattened order; None leaves one as it is.
+    """
+
+    def __init__(
+        self, network: nn.Module, multiple: int, minimum: int, extents: Sequence[Extents | None]
+    ) -> None:
         super().__init__()
         self.network = network
         self.multiple = multiple
         self.minimum = minimum
-        self.scale = scale
+        self.extents = tuple(extents)
 
     def forward(self, image: Tensor, *extra: Tensor) -> Tensor | tuple[Tensor, ...]:
         height, width = image.shape[_HEIGHT:]
@@ -86,12 +110,9 @@ class SizeWrapper(nn.Module):
             for given in (image, *extra)
         ]
         outputs = tensors_of(self.network(*padded))
-        full_size = (self.scale * len(rows), self.scale * len(columns))
         cropped = tuple(
-            output[..., : self.scale * height, : self.scale * width]
-            if output.dim() >= 2 and output.shape[_HEIGHT:] == full_size
-            else output
-            for output in outputs
+            output if extents is None else _top_left(output, extents.at(height, width))
+            for output, extents in zip(outputs, self.extents, strict=True)
         )
         return cropped[0] if len(cropped) == 1 else cropped
 
@@ -99,6 +120,11 @@ class SizeWrapper(nn.Module):
         padded = max(self.minimum, -(-size // self.multiple) * self.multiple)
         last = size - 1
         return torch.tensor([max(0, last - abs(i - last)) for i in range(padded)])
+
+
+def _top_left(output: Tensor, size: tuple[int, int]) -> Tensor:
+    height, width = (max(0, extent) for extent in size)
+    return output[..., :height, :width]
 
 
 def _inputs_of_image_size(program: ExportedProgram) -> list[fx.Node]:
@@ -109,16 +135,6 @@ def _inputs_of_image_size(program: ExportedProgram) -> list[fx.Node]:
 
 def _same(shape: Any, other: Any) -> bool:
     return [str(size) for size in shape] == [str(size) for size in other]
-
-
-def _outputs_of_size(program: ExportedProgram, size: list[int]) -> list[fx.Node]:
-    values = program.graph.output_node().args[0]
-    assert isinstance(values, (tuple, list))
-    return [
-        value
-        for value in dict.fromkeys(values)
-        if isinstance(value, fx.Node) and [_hint(axis) for axis in value.meta["val"].shape[_HEIGHT:]] == size
-    ]
 
 
 def _hint(size: Any) -> int:
@@ -155,15 +171,36 @@ def _source_index(graph: fx.Graph, size: fx.Node, multiple: int, minimum: int) -
     return call(_ATEN.clamp.default, (mirrored, 0))
 
 
-def _crop(program: ExportedProgram, output: fx.Node, sizes: list[fx.Node], scale: int) -> None:
-    """Slices ``output`` to ``scale`` times ``sizes`` where the program returns it."""
+def _crop_outputs(program: ExportedProgram, extents: Sequence[Extents | None], sizes: list[fx.Node]) -> None:
+    """Slices every image to its extents at ``sizes`` where the program returns it."""
     returning = program.graph.output_node()
-    cropped = output
+    (values,) = returning.args
+    assert isinstance(values, (tuple, list))
+    cropped = list(values)
     with program.graph.inserting_before(returning):
-        for axis, size in zip((_HEIGHT, _WIDTH), sizes, strict=True):
-            end = program.graph.call_function(operator.mul, (size, scale)) if scale > 1 else size
-            cropped = program.graph.call_function(_ATEN.slice.Tensor, (cropped, axis, 0, end))
-    returning.replace_input_with(output, cropped)
-    for spec in program.graph_signature.output_specs:
-        if spec.arg.name == output.name:
-            spec.arg = TensorArgument(name=cropped.name)
+        for position, output in enumerate(extents):
+            if output is None:
+                continue
+            for axis, size, extent in zip(
+                (_HEIGHT, _WIDTH), sizes, (output.height, output.width), strict=True
+            ):
+                end = _length(program.graph, size, extent)
+                cropped[position] = program.graph.call_function(
+                    _ATEN.slice.Tensor, (cropped[position], axis, 0, end)
+                )
+    returning.args = (tuple(cropped),)
+
+
+def _length(graph: fx.Graph, size: fx.Node, extent: Extent) -> fx.Node:
+    """``extent`` at ``size``, and 0 where it is less."""
+    call, length = graph.call_function, size
+    for operation, number, neutral in (
+        (operator.mul, extent.times, 1),
+        (operator.add, extent.plus, 0),
+        (operator.floordiv, extent.over, 1),
+        (operator.mul, extent.step, 1),
+        (operator.add, extent.shift, 0),
+    ):
+        if number != neutral:
+            length = call(operation, (length, number))
+    return call(torch.sym_max, (length, 0)) if extent(0) < 0 else length

@@ -25,6 +25,7 @@ from tlcconvert.errors import ParityError
 from tlcconvert.exported_output import METADATA_FILE, archive, exported_program, verify_archive
 from tlcconvert.load import load_network
 from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.output_growth import images_kept, output_growth
 from tlcconvert.size_wrapper import wrap_sizes
 
 WINDOW = (12, 12)
@@ -115,8 +116,9 @@ def export(build: Callable[[], nn.Module]) -> Exported:
     torch.manual_seed(0)
     captured = capture(build().eval(), input_channels=3)
     needed = captured.requirements
+    extents, _ = images_kept(output_growth(captured), [0])
     assert localize(captured.program, Training.on_crops((8, 8))).sites
-    wrap_sizes(captured.program, needed.multiple, needed.minimum, needed.scale)
+    wrap_sizes(captured.program, needed.multiple, needed.minimum, extents)
     program = exported_program(captured.program, WINDOW)
     return Exported(runnable(captured.program), program, archive(program, {"train_size": "[8, 8]"}))
 

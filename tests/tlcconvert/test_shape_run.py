@@ -24,14 +24,14 @@ class Halves(nn.Module):
 
 def test_a_size_is_refused_where_running_refuses_it() -> None:
     run = ShapeRun(Halves(), NetworkInputs(3))
-    assert run.objection(32, 48, 2) == ""
-    assert run.objection(33, 48, 2).startswith("RuntimeError: ")
+    assert run(32, 48, 2).shapes == ((2, 3, 32, 48),)
+    assert run(33, 48, 2).reason.startswith("RuntimeError: ")
 
 
 def test_nothing_is_computed_and_the_network_is_left_as_it_was() -> None:
     network = Halves()
     weight = network.conv.weight.clone()
-    assert ShapeRun(network, NetworkInputs(3)).objection(1 << 20, 1 << 20, 64) == ""
+    assert ShapeRun(network, NetworkInputs(3))(1 << 20, 1 << 20, 64)
     assert network.seen is None
     assert torch.equal(network.conv.weight, weight)
 
@@ -51,7 +51,7 @@ class Merges(nn.Module):
 def test_a_network_that_writes_its_weights_keeps_them() -> None:
     network = Merges()
     merged = network.merged.weight.clone()
-    assert ShapeRun(network, NetworkInputs(3)).objection(32, 32, 1) == ""
+    assert ShapeRun(network, NetworkInputs(3))(32, 32, 1)
     assert torch.equal(network.merged.weight, merged)
 
 
@@ -62,5 +62,5 @@ class Masked(nn.Module):
 
 def test_code_that_asks_for_a_value_is_told_from_a_size_that_does_not_fit() -> None:
     run = ShapeRun(Masked(), NetworkInputs(3, (ExtraInput("mask"),)))
-    assert reads_values(run.objection(32, 32, 1))
-    assert not reads_values(ShapeRun(Halves(), NetworkInputs(3)).objection(33, 48, 1))
+    assert reads_values(run(32, 32, 1).reason)
+    assert not reads_values(ShapeRun(Halves(), NetworkInputs(3))(33, 48, 1).reason)

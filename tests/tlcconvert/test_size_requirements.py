@@ -46,6 +46,51 @@ def test_the_minimum_is_found(multiple: int, minimum: int) -> None:
     assert _probed(Demanding(multiple, minimum)) == SizeRequirements(multiple, minimum, 1)
 
 
+@pytest.mark.parametrize(
+    ("multiple", "minimum"), [(1, 57), (1, 150), (7, 91), (32, 256), (16, 272), (20, 100)]
+)
+def test_a_minimum_above_the_usual_sizes_is_found(multiple: int, minimum: int) -> None:
+    assert _probed(Demanding(multiple, minimum)) == SizeRequirements(multiple, minimum, 1)
+
+
+def test_a_large_minimum_is_searched_for_on_shapes() -> None:
+    network, inputs = Demanding(32, 512), NetworkInputs(3)
+    network.register_forward_hook(lambda _, given, __: run_at.append(tuple(given[0].shape)))
+    run_at: list[tuple[int, ...]] = []
+    probe = SizeProbe(network, inputs, ShapeRun(Demanding(32, 512), inputs))
+    assert probe_size_requirements(probe) == SizeRequirements(32, 512, 1)
+    assert run_at == [(1, 3, 512, 512)]
+
+
+class Valid(nn.Module):
+    """Convolutions without padding: 14 rows and columns are lost, and at 14 pixels nothing is left."""
+
+    def __init__(self, multiple: int = 1) -> None:
+        super().__init__()
+        self.multiple = multiple
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1] % self.multiple or x.shape[-2] % self.multiple:
+            raise ValueError("wrong size")
+        return F.interpolate(x[..., 7:-7, 7:-7], scale_factor=2)
+
+
+@pytest.mark.parametrize(("multiple", "minimum"), [(1, 15), (4, 16), (8, 16)])
+def test_an_image_that_leaves_nothing_of_the_output_is_not_accepted(multiple: int, minimum: int) -> None:
+    assert _probed(Valid(multiple)) == SizeRequirements(multiple, minimum, 0)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.5, 2.5, 1.25])
+def test_a_broken_scale_is_no_reason_for_a_multiple(factor: float) -> None:
+    class Enlarged(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.interpolate(x, scale_factor=factor)
+
+    requirements = _probed(Enlarged())
+    assert (requirements.multiple, requirements.scale) == (1, 0)
+    assert requirements.minimum == (2 if factor < 1 else 1)
+
+
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_the_scale_is_found(scale: int) -> None:
     assert _probed(Demanding(4, 4, scale)).scale == scale

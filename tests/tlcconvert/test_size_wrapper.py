@@ -18,6 +18,7 @@ from torch.export import ExportedProgram
 from passes.program import runnable
 from tlcconvert.capture import capture, silence
 from tlcconvert.network_inputs import ExtraInput
+from tlcconvert.output_extents import Extent, Extents
 from tlcconvert.size_wrapper import SizeWrapper, wrap_sizes
 
 _SIZES = [(1, 1, 1), (2, 7, 5), (3, 8, 8), (1, 33, 16), (2, 9, 40), (1, 3, 25)]
@@ -47,8 +48,12 @@ def wrapped(request: pytest.FixtureRequest) -> tuple[nn.Module, ExportedProgram,
     torch.manual_seed(0)
     network = Pyramid(multiple, scale).eval()
     program = capture(network, input_channels=3).program
-    wrap_sizes(program, multiple, minimum, scale)
+    wrap_sizes(program, multiple, minimum, [_times(scale)])
     return network, program, (multiple, minimum, scale)
+
+
+def _times(scale: int) -> Extents:
+    return Extents(Extent(scale), Extent(scale))
 
 
 def _expected(network: nn.Module, image: Tensor, multiple: int, minimum: int, scale: int) -> Tensor:
@@ -103,10 +108,10 @@ def test_the_eager_wrapper_equals_spandrels_padding(
     minimum = -(-minimum // multiple) * multiple
     image = torch.rand(2, 3, *size)
     network = nn.Upsample(scale_factor=scale)
-    computed = SizeWrapper(network, multiple, minimum, scale)(image)
+    computed = SizeWrapper(network, multiple, minimum, [_times(scale)])(image)
     assert torch.equal(computed, _expected(network, image, multiple, minimum, scale))
     seen: list[Tensor] = []
-    SizeWrapper(_Recorder(seen), multiple, minimum, 1)(image)
+    SizeWrapper(_Recorder(seen), multiple, minimum, [None])(image)
     assert torch.equal(seen[0], pad_tensor(image, SpandrelRequirements(minimum, multiple))[1])
 
 
@@ -123,7 +128,7 @@ class _Recorder(nn.Module):
 def test_a_program_that_takes_every_size_is_left_alone() -> None:
     program = capture(nn.Conv2d(3, 3, 3, padding=1), input_channels=3).program
     before = program.graph_module.code
-    wrap_sizes(program, 1, 1, 1)
+    wrap_sizes(program, 1, 1, [_times(1)])
     assert program.graph_module.code == before
 
 
@@ -144,8 +149,9 @@ def test_a_map_beside_the_image_is_padded_too_and_other_outputs_are_not_cropped(
     network = Guided().eval()
     extra = [ExtraInput("level"), ExtraInput("strength", ("batch", 1, 1, 1))]
     captured = capture(network, input_channels=3, extra_inputs=extra)
-    wrap_sizes(captured.program, 4, 4, 1)
-    graph, reference = runnable(captured.program), SizeWrapper(captured.original, 4, 4, 1)
+    extents = [_times(1), None]
+    wrap_sizes(captured.program, 4, 4, extents)
+    graph, reference = runnable(captured.program), SizeWrapper(captured.original, 4, 4, extents)
     inputs = captured.inputs.random(2, 7, 9)
     assert [tuple(output.shape) for output in graph(*inputs)] == [(2, 3, 7, 9), (2, 3)]
     for computed, expected in zip(graph(*inputs), reference(*inputs), strict=True):

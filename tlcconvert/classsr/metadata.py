@@ -8,6 +8,7 @@ from importlib.metadata import version
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.classsr.costs import Costs
 from tlcconvert.classsr.patches import Grid
+from tlcconvert.output_extents import Extent, Extents
 from tlcconvert.pixels import Pixels
 
 
@@ -21,6 +22,7 @@ def describe(
         "input_channels": network.colors,
         "output_channels": [network.colors],
         "scale": network.scale,
+        "output_extents": [Extents(Extent(network.scale), Extent(network.scale)).facts()],
         "classes": len(network.branches),
         "patch_size": grid.size,
         "patch_step": grid.step,
