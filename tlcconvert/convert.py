@@ -30,12 +30,14 @@ from tlcconvert.input_channels import input_channels_of
 from tlcconvert.lower import lower
 from tlcconvert.lowering import LOOPLESS
 from tlcconvert.metadata import describe, state_sha256
+from tlcconvert.narrowed_sizes import Permission
 from tlcconvert.network_inputs import ExtraInput, NetworkInputs
 from tlcconvert.options import Options, Size
 from tlcconvert.outputs import OneOutput, keep_output, output_names
 from tlcconvert.parity import Parity
 from tlcconvert.pixels import Pixels
 from tlcconvert.routing_options import RoutingOptions
+from tlcconvert.size_limit import limit_sizes, refuse_larger
 from tlcconvert.size_requirements import SizeRequirements
 from tlcconvert.size_wrapper import SizeWrapper, wrap_sizes
 from tlcconvert.stages import Progress, Stages
@@ -60,6 +62,8 @@ def convert(
     fold_branches: bool = True,
     size_wrapper: bool = True,
     static_size: tuple[int, int] | None = None,
+    accept_multiple: int | None = None,
+    accept_minimum: int | None = None,
     verify_sizes: Sequence[Size] = (),
     opset: int = 18,
     target: Target = Target.ONNXRUNTIME,
@@ -90,6 +94,8 @@ def convert(
             minimum; the file then takes such sizes only, and its metadata says which.
         static_size: (height, width) in pixels the file is made for, with a batch of 1, for runtimes without
             dynamic shapes; nothing in it is computed from a shape.
+        accept_multiple, accept_minimum: where no graph computes the network at every size it accepts, the multiple
+            or minimum of the file that pads more than it must; by default refused with the deviation measured.
         verify_sizes: (height, width) or (batch, height, width) to compare at instead of sizes around the windows.
         opset: 18 to 24.
         target: the runtime the file is made for; ``TENSORRT`` needs ``static_size``.
@@ -120,6 +126,8 @@ def convert(
         fold_branches=fold_branches,
         size_wrapper=size_wrapper,
         static_size=static_size,
+        accept_multiple=accept_multiple,
+        accept_minimum=accept_minimum,
         verify_sizes=tuple(verify_sizes),
         opset=opset,
         target=target,
@@ -173,6 +181,7 @@ def convert_network(
             extra_inputs=known.extra_inputs,
             multiple_hint=known.requirements.multiple,
             minimum_hint=known.requirements.minimum,
+            permission=Permission(options.accept_multiple, options.accept_minimum, options.static_size),
             progress=stages.report,
         )
     sha256 = known.source_sha256 or state_sha256(network)
@@ -184,6 +193,7 @@ def _convert_captured(
 ) -> Conversion:
     program, requirements = captured.program, captured.requirements
     _refuse_static_size(options, requirements)
+    refuse_larger([*options.verify_sizes, *filter(None, [options.static_size])], requirements)
     with stages("fold"):
         kept = None if options.all_outputs else keep_output(program, options.output_index)
         folded = _folded(program, options)
@@ -200,6 +210,8 @@ def _convert_captured(
             speed_pass(program)
         if options.size_wrapper:
             wrap_sizes(program, requirements.multiple, requirements.minimum, requirements.scale)
+        if requirements.maximum is not None:
+            limit_sizes(program, requirements.maximum)
         if weights is not None:
             weights.take(program, captured.original.state_dict().values())
         converted = runnable(program)
@@ -215,6 +227,7 @@ def _convert_captured(
             return inference_session(model.SerializeToString(), weights.folder, weights_in_file=True)
 
         parity = verify_conversion(session, converted, original, captured, localized, options, stages.report)
+        parity = Parity(parity.comparisons, parity.notes + captured.notes)
     exported = None
     if options.exported_program:
         with stages("program"):

@@ -27,8 +27,10 @@ def describe(
     """Tool version, source, sizes and every window; JSON where a value is more than one word.
 
     ``base_size`` is the window in pixels of the image; it is of the train size rounded up to the network's
-    multiple, as ``train_size`` is. ``size_multiple`` and ``size_minimum`` are the network's own: a file with
-    ``size_wrapper`` true takes every size all the same. ``output_channels`` has an entry per output.
+    multiple, as ``train_size`` is. ``size_multiple`` and ``size_minimum`` are those of the graph in the file: with
+    ``size_wrapper`` true it takes every size all the same, and pads. The network itself accepts ``network_multiple``
+    and ``network_minimum``. A file refuses images above ``size_maximum`` on a side, where it has one.
+    ``output_channels`` has an entry per output.
     """
     requirements = captured.requirements
     facts: dict[str, object] = {
@@ -39,8 +41,12 @@ def describe(
         "scale": requirements.scale,
         "size_multiple": requirements.multiple,
         "size_minimum": requirements.minimum,
+        "network_multiple": captured.accepted.multiple,
+        "network_minimum": captured.accepted.minimum,
         "size_wrapper": options.size_wrapper,
     }
+    if requirements.maximum is not None:
+        facts["size_maximum"] = requirements.maximum
     if pixels.value_range is not None:
         facts["value_range"] = list(pixels.value_range)
     if pixels.color_order:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -29,15 +30,24 @@ class SizeRequirements:
         multiple: both must be multiples of it, in pixels.
         minimum: both must be at least this, in pixels; a multiple of ``multiple``.
         scale: size of the first output that is an image over that of the input, or 0 if none is.
+        maximum: both must be at most this, in pixels, if there is such a bound.
     """
 
     multiple: int = 1
     minimum: int = 1
     scale: int = 1
+    maximum: int | None = None
 
     def up(self, size: int) -> int:
         """``size`` rounded up to what the network accepts."""
         return max(self.minimum, -(-size // self.multiple) * self.multiple)
+
+
+def for_multiples(requirements: SizeRequirements, multiple: int) -> SizeRequirements:
+    """Those of the sizes that are multiples of ``multiple`` too."""
+    multiple = math.lcm(requirements.multiple, multiple)
+    minimum = -(-requirements.minimum // multiple) * multiple
+    return replace(requirements, multiple=multiple, minimum=minimum)
 
 
 @dataclass(frozen=True)
