@@ -46,7 +46,7 @@ from tlcconvert import narrowed_sizes
 from tlcconvert.data_attribute import TracedDataAttribute
 from tlcconvert.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.errors import CaptureError, InputError
-from tlcconvert.export_guards import Guards, Shape, drop_guards
+from tlcconvert.export_guards import Guards, Shape, drop_guards, without_guards
 from tlcconvert.fractional_max_pooling import SymbolicFractionalMaxPooling
 from tlcconvert.full_map_pooling import SymbolicFullMapPooling
 from tlcconvert.functional_graph import write_functionally
@@ -175,13 +175,18 @@ def _climb(
     permission: Permission,
     report: Callable[[str], None],
 ) -> Captured:
+    """The first rung that is right at every size accepted, or the best of those that are permitted.
+
+    An example whose branches were found to be taken at some sizes only is not tried again in another way.
+    """
     failures: dict[Rung, str] = {}
     narrowed: list[Captured] = []
+    branches_taken: set[tuple[int, int]] = set()
     rungs = deque(ladder(accepted))
     while rungs:
         rung = rungs.popleft()
-        if rung.strict and str(replace(rung, strict=False)) in {captured.rung for captured in narrowed}:
-            continue  # It would take the same branches.
+        if rung.example in branches_taken:
+            continue
         if rung.multiple > accepted.multiple and _is_wide_enough(narrowed, permission):
             break
         report(f"capturing ({rung})")
@@ -199,6 +204,7 @@ def _climb(
         if captured is None:
             continue
         narrowed.append(captured)
+        branches_taken.add(rung.example)
         if has_small_maximum(accepted, captured.requirements):
             rungs.extendleft(reversed(_beyond(captured.requirements, tried=failures)))
     best = _best(narrowed, permission)
@@ -424,7 +430,7 @@ def _adopt(program: ExportedProgram, inputs: NetworkInputs, report: Callable[[st
     height, width = user_inputs(program)[0].meta["val"].shape[2:]
     multiple = math.lcm(_symbol_multiple(height), _symbol_multiple(width))
     guards = own_guards(program, inputs)
-    with silence(), torch.no_grad(), quick_symbols():
+    with silence(), torch.no_grad(), quick_symbols(), without_guards(program):
         # A program of its own: the caller's is left as it is.
         program = functional(program.run_decompositions({}))
     drop_guards(program)

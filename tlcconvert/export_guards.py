@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from torch.export import ExportedProgram
 
@@ -31,6 +32,17 @@ _MOST_WRITTEN = 5
 def drop_guards(program: ExportedProgram) -> None:
     """Forgets the guards of ``program``: once it is rewritten they speak of sizes of another meaning."""
     program._guards_code = []
+
+
+@contextmanager
+def without_guards(program: ExportedProgram) -> Iterator[None]:
+    """While active, ``program`` has no guards: torch would run their text as code to trace it again."""
+    guards = program._guards_code
+    program._guards_code = []
+    try:
+        yield
+    finally:
+        program._guards_code = guards
 
 
 class Guards:

@@ -83,6 +83,7 @@ def test_a_guard_that_cannot_be_read_is_named_and_not_run() -> None:
     program = exported(lambda _: True)
     program._guards_code.append("__import__('sys').exit(7)")
     (assumption,) = capture(program, input_channels=3).assumptions
+    assert program._guards_code == ["__import__('sys').exit(7)"]
     assert "cannot be read" in assumption and "exit(7)" in assumption
 
 
