@@ -107,11 +107,18 @@ def _requirements(conversion: Conversion) -> tuple[int, int]:
     return int(metadata.get("size_multiple", 1)), int(metadata.get("size_minimum", 1))
 
 
+def _own_requirements(conversion: Conversion) -> tuple[int, int]:
+    """The multiple and minimum of the network; a ClassSR accepts every size, as its file does."""
+    metadata = conversion.metadata
+    return int(metadata.get("network_multiple", 1)), int(metadata.get("network_minimum", 1))
+
+
 def _note(row: Row, conversion: Conversion, parity: Parity) -> None:
     row.sites = len(conversion.sites)
     row.left_global = [f"{left.kind} at {left.where}: {left.reason}" for left in conversion.left_global]
     row.folds = len(conversion.folded.rewrites)
     row.multiple, row.minimum = _requirements(conversion)
+    row.own_multiple, row.own_minimum = _own_requirements(conversion)
     row.compared = list(dict.fromkeys(comparison.size for comparison in parity.comparisons))
     row.not_compared = list(parity.notes)
     row.status = Status.VERIFIED if row.sites or row.left_global else Status.NOTHING_GLOBAL

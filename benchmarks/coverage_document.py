@@ -16,7 +16,7 @@ from benchmarks.folding_document import table as markdown
 from tlcconvert.verification.compare import TOLERANCE
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "coverage.md"
-_HEAD = ("", "from", "outcome", "local", "left global", "folds", "needs sizes", "seconds")
+_HEAD = ("", "from", "outcome", "local", "left global", "folds", "network's sizes", "file's sizes", "seconds")
 
 
 def document(rows: Sequence[Row]) -> str:
@@ -47,7 +47,8 @@ converted with a train size of {TRAIN_SIZE}, each in a process of its own. This 
 - local: statistics that were global and are local in the file.
 - left global: operations that depend on the whole image in the file as in the network; see below.
 - folds: batch norms, branches and constants folded exactly.
-- needs sizes: the multiple and the minimum in pixels that the network itself asks for; the file takes every size.
+- network's sizes: the multiple and the minimum in pixels of the images the network itself accepts.
+- file's sizes: those the file computes without padding; it takes every size, and pads others to these.
 - seconds: processor time of the conversion, its own verification included, on one thread.
 
 {section("Refused", [(row.name, [row.reason]) for row in rows if row.status is Status.REFUSED])}\
@@ -74,9 +75,16 @@ def cells(subject: Subject, row: Row) -> list[str]:
     architecture = "" if subject.architecture in ("", row.name) else f" ({subject.architecture})"
     start = [f"{row.name}{architecture}", subject.package, row.status.value]
     if row.status in (Status.REFUSED, Status.FAILED):
-        return [*start, "", "", "", "", f"{row.seconds:.0f}"]
-    needs = f"{row.multiple}n, >= {row.minimum}" if row.multiple > 1 or row.minimum > 1 else "any"
-    return [*start, str(row.sites), str(len(row.left_global)), str(row.folds), needs, f"{row.seconds:.0f}"]
+        return [*start, "", "", "", "", "", f"{row.seconds:.0f}"]
+    own, file = sizes(row.own_multiple, row.own_minimum), sizes(row.multiple, row.minimum)
+    file = file if file == own else f"**{file}**"
+    counts = (str(row.sites), str(len(row.left_global)), str(row.folds))
+    return [*start, *counts, own, file, f"{row.seconds:.0f}"]
+
+
+def sizes(multiple: int, minimum: int) -> str:
+    """``"8n, >= 16"``, or ``"any"``."""
+    return f"{multiple}n, >= {minimum}" if multiple > 1 or minimum > 1 else "any"
 
 
 def section(title: str, entries: Sequence[tuple[str, Sequence[str]]]) -> str:

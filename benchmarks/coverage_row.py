@@ -32,7 +32,8 @@ class Row:
         sites: statistics that are local.
         left_global: those that are not, with where they are and why.
         folds: exact simplifications.
-        multiple, minimum: of the sizes the network itself accepts, in pixels.
+        multiple, minimum: of the sizes the file computes without padding, in pixels.
+        own_multiple, own_minimum: of the sizes the network itself accepts, in pixels.
         compared: sizes at which file and network were compared for the table, ``batch x height x width``.
         not_compared: sizes at which the network itself raises or is not finite, with the reason.
         versions: of the packages that matter.
@@ -48,6 +49,8 @@ class Row:
     folds: int = 0
     multiple: int = 1
     minimum: int = 1
+    own_multiple: int = 1
+    own_minimum: int = 1
     compared: list[str] = field(default_factory=list)
     not_compared: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=lambda: installed_versions())

@@ -3,16 +3,20 @@
 ``torch.export`` follows the branches the example takes and may bake the example's numbers into the graph
 (``int(height / 2)``, ``if height % 2``, a mask for one size). It records such facts as guards, which every
 later step drops. So a captured graph is believed only after it has been run against the network at batches 1
-and 3 and at sizes of every parity; on a difference the next rung of a ladder is tried:
+and 3, at sizes of every parity and where a guard does not hold (:mod:`tlcconvert.proven_sizes`); where it differs the
+next rung of a ladder is tried:
 
     1. where the network needs multiples of m, height and width declared as m * n: that loses no size, and every
        size is then a polynomial in n, which is decided far faster than quotients and remainders
     2. an example of odd sizes, where every "needs padding" branch is taken (right for even sizes too)
     3. an example of even, much divisible sizes
-    4. height and width declared as m * n, m being 16, then 64: right at those only
+    4. where a graph is right up to some size only, an example beyond that size
+    5. height and width declared as m * n, m being 16, then 64: right at those only
 
 each first by running the Python code, then by tracing its bytecode (``strict=True``), which takes several times
-as long and keeps more of what Python computes from sizes symbolic.
+as long and keeps more of what Python computes from sizes symbolic. Where no rung is right at every size the network
+accepts, a larger minimum is preferred to a wider multiple, and neither is taken unasked beyond what
+:mod:`tlcconvert.narrowed_sizes` allows.
 
 The example's batch is 2 and its height differs from its width, so that no two axes are taken for one.
 """
@@ -26,41 +30,38 @@ import math
 import operator
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind
 
 from passes.program import runnable, user_inputs
 from passes.quick_symbols import quick_symbols
+from tlcconvert import narrowed_sizes
 from tlcconvert.data_attribute import TracedDataAttribute
 from tlcconvert.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.errors import CaptureError, InputError
-from tlcconvert.export_guards import Guards, Shape, candidate_shapes, drop_guards
+from tlcconvert.export_guards import Guards, Shape, drop_guards, without_guards
 from tlcconvert.fractional_max_pooling import SymbolicFractionalMaxPooling
 from tlcconvert.full_map_pooling import SymbolicFullMapPooling
 from tlcconvert.functional_graph import write_functionally
+from tlcconvert.narrowed_sizes import Deviation, Permission, deviations, has_small_maximum, is_permitted
 from tlcconvert.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
 from tlcconvert.padding_to_multiple import PaddingToMultiple
-from tlcconvert.shape_run import ShapeRun
-from tlcconvert.size_requirements import (
-    SizeProbe,
-    SizeRequirements,
-    probe_size_requirements,
-    sizes_to_compare,
-)
+from tlcconvert.program_guards import GuardedReference, greatest_size, least_size, not_proven, own_guards
+from tlcconvert.proven_sizes import proven_sizes
+from tlcconvert.shape_run import ShapeRun, first_line
+from tlcconvert.size_requirements import SizeProbe, SizeRequirements, for_multiples, probe_size_requirements
 from tlcconvert.symbolic_int import symbolic_int
 
 _DATA_DEPENDENT = re.compile(r"data.?dependent", re.IGNORECASE)
-_BATCHES = (1, 3)
-_TOLERANCE = 1e-5
 _MULTIPLES = (16, 64)
 _EVEN = 16
-_LONGEST_TO_RUN = 256  # pixels
 
 
 @dataclass(frozen=True)
@@ -73,21 +74,30 @@ class Captured:
         original: the network in eager PyTorch, with the program's inputs and (flattened) outputs.
         inputs: the inputs both take.
         requirements: sizes the program computes right; ``multiple`` includes ``symbol_multiple``.
+        accepted: sizes the network accepts; the same, but where only fewer could be captured.
         symbol_multiple: m where the program's height and width symbols stand for height / m and width / m.
         rung: how it was captured.
         compared: (batch, height, width) at which program and original were run and agreed.
-        assumptions: conditions on the sizes that the exporter relied on and that no size small enough to run
-            contradicts, e.g. ``"L['x'].size()[2] < 3000"``; where they fail the program is not proven.
+        assumptions: conditions on the sizes that the exporter relied on and that are not proven, e.g.
+            ``"L['x'].size()[2] < 90000"``: beyond ``requirements.maximum``, or unreadable.
+        deviations: how far the program is from the network at sizes that only the network accepts, once padded.
     """
 
     program: ExportedProgram
     original: nn.Module
     inputs: NetworkInputs
     requirements: SizeRequirements
+    accepted: SizeRequirements
     symbol_multiple: int
     rung: str
     compared: tuple[Shape, ...] = ()
     assumptions: tuple[str, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the sizes of the program differ from those of the network, for the report."""
+        return narrowed_sizes.note(self.accepted, self.requirements, self.deviations)
 
 
 @dataclass(frozen=True)
@@ -111,26 +121,29 @@ def capture(
     extra_inputs: Sequence[ExtraInput] = (),
     multiple_hint: int = 1,
     minimum_hint: int = 0,
+    permission: Permission | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Captured:
     """Captures ``module`` with symbolic batch, height and width, and proves it by running both.
 
     Args:
         module: a network in any mode, dtype and device (it is not changed), or a program exported with
-            symbolic sizes, whose guards are dropped.
+            symbolic sizes, whose guards decide what it accepts.
         input_channels: channels of the image.
         extra_inputs: inputs after the image.
         multiple_hint, minimum_hint: size requirements a registry knows; confirmed by running the network.
+        permission: what the caller takes where no graph reproduces the network at all sizes it accepts.
         progress: called with a short text before each attempt.
 
     Raises:
-        InputError: ``module`` cannot be read as a network at all.
+        InputError: ``module`` cannot be read as a network at all, or ``permission`` is for another file.
         CaptureError: no attempt reproduced the network; the message names the reason.
     """
     report = progress or (lambda _: None)
     inputs = NetworkInputs(input_channels, tuple(extra_inputs))
+    permission = permission or Permission()
     if isinstance(module, ExportedProgram):
-        return _adopt(module, inputs, report)
+        return _as_accepted(_adopt(module, inputs, report), permission)
     pristine = evaluation_copy(module)
     original = EagerReference(_fresh(pristine))
     report("finding the sizes the network accepts")
@@ -138,31 +151,100 @@ def capture(
         probe = SizeProbe(original, inputs, _on_shapes(pristine, inputs))
         requirements = probe_size_requirements(probe, multiple_hint=multiple_hint, minimum_hint=minimum_hint)
     _refuse_random(original, inputs, requirements)
-    return _climb(pristine, original, inputs, requirements, report)
+    return _as_accepted(_climb(pristine, original, inputs, requirements, permission, report), permission)
+
+
+def _as_accepted(captured: Captured, permission: Permission) -> Captured:
+    """
+    Raises:
+        InputError: the caller takes another multiple than the program has.
+    """
+    multiple = captured.requirements.multiple
+    if permission.multiple not in (None, multiple):
+        raise InputError(
+            f"The file takes multiples of {multiple}, not of {permission.multiple}: leave --accept-multiple out."
+        )
+    return captured
 
 
 def _climb(
     pristine: nn.Module,
     original: nn.Module,
     inputs: NetworkInputs,
-    requirements: SizeRequirements,
+    accepted: SizeRequirements,
+    permission: Permission,
     report: Callable[[str], None],
 ) -> Captured:
+    """The first rung that is right at every size accepted, or the best of those that are permitted.
+
+    An example whose branches were found to be taken at some sizes only is not tried again in another way.
+    """
     failures: dict[Rung, str] = {}
-    for rung in ladder(requirements):
+    narrowed: list[Captured] = []
+    branches_taken: set[tuple[int, int]] = set()
+    rungs = deque(ladder(accepted))
+    while rungs:
+        rung = rungs.popleft()
+        if rung.example in branches_taken:
+            continue
+        if rung.multiple > accepted.multiple and _is_wide_enough(narrowed, permission):
+            break
         report(f"capturing ({rung})")
         try:
             program = _export(_fresh(pristine), inputs, rung)
         except Exception as error:
-            failures[rung] = _reason(error)
+            failures[rung] = first_line(error)
             if len(failures) > 1 and all(_DATA_DEPENDENT.search(reason) for reason in failures.values()):
                 break
             continue
-        captured, difference = _proven(program, original, inputs, requirements, rung)
-        if captured is not None:
+        captured, difference = _proven(program, original, inputs, accepted, rung)
+        if captured is not None and captured.requirements == accepted:
             return captured
         failures[rung] = difference
+        if captured is None:
+            continue
+        narrowed.append(captured)
+        branches_taken.add(rung.example)
+        if has_small_maximum(accepted, captured.requirements):
+            rungs.extendleft(reversed(_beyond(captured.requirements, tried=failures)))
+    best = _best(narrowed, permission)
+    if best is not None:
+        return best
+    if narrowed:
+        raise CaptureError(_why_narrowed(narrowed, failures))
     raise CaptureError(f"No graph with symbolic sizes reproduces the network. {_why(failures)}")
+
+
+def _is_wide_enough(narrowed: Sequence[Captured], permission: Permission) -> bool:
+    """Whether no wider multiple is worth a try: what keeps one graph from all sizes keeps the next from them, too."""
+    captured = {one.requirements.multiple for one in narrowed}
+    asked = permission.multiple
+    return bool(narrowed) and (asked is None or asked in captured or _best(narrowed, permission) is not None)
+
+
+def _best(narrowed: Sequence[Captured], permission: Permission) -> Captured | None:
+    """The permitted one that takes the most sizes."""
+    permitted = [one for one in narrowed if is_permitted(one.accepted, one.requirements, permission)]
+    return min(permitted, key=_narrowness, default=None)
+
+
+def _narrowness(captured: Captured) -> tuple[int, ...]:
+    sizes = captured.requirements
+    return has_small_maximum(captured.accepted, sizes), sizes.multiple, sizes.minimum
+
+
+def _why_narrowed(narrowed: Sequence[Captured], failures: dict[Rung, str]) -> str:
+    best = min(narrowed, key=_narrowness)
+    refusal = narrowed_sizes.refusal(best.accepted, best.requirements, best.deviations)
+    return f"{refusal} {_why(failures)}"
+
+
+def _beyond(proven: SizeRequirements, tried: Collection[Rung]) -> list[Rung]:
+    """Rungs with an example beyond the maximum of a graph that is right up to some size only."""
+    if proven.maximum is None:
+        return []
+    example = _example(proven.multiple, proven.maximum + proven.multiple)
+    return [rung for rung in _rungs(example, proven.multiple) if rung not in tried]
 
 
 def ladder(requirements: SizeRequirements) -> Iterator[Rung]:
@@ -313,87 +395,21 @@ def _proven(
     program: ExportedProgram,
     original: nn.Module,
     inputs: NetworkInputs,
-    requirements: SizeRequirements,
+    accepted: SizeRequirements,
     rung: Rung,
 ) -> tuple[Captured | None, str]:
-    """The capture with the widest requirements the program was seen to fulfil, and the first difference."""
+    """The capture with the most sizes at which the program was seen to be right, and the first difference."""
     graph = runnable(program)
     guards = Guards(program, inputs)
     drop_guards(program)
-    difference = ""
-    for multiple in dict.fromkeys((1, rung.multiple)):
-        narrowed = _narrowed(requirements, multiple)
-        shapes, assumptions = _shapes_to_compare(guards, narrowed)
-        compared, found = compare(graph, original, inputs, shapes)
-        difference = difference or found
-        if not found:
-            where = (str(rung), compared, assumptions)
-            return Captured(program, original, inputs, narrowed, rung.multiple, *where), difference
-    return None, difference
-
-
-def _shapes_to_compare(guards: Guards, requirements: SizeRequirements) -> tuple[list[Shape], tuple[str, ...]]:
-    """Accepted shapes of every parity, those that break a guard among them; and the guards left unbroken."""
-    sizes = enumerate(sizes_to_compare(requirements))
-    shapes = [(_BATCHES[number % len(_BATCHES)], *size) for number, size in sizes]
-    candidates = list(candidate_shapes(requirements))
-    assumptions = []
-    for guard in guards:
-        breaking = None if guards.first_false(guard, shapes) else guards.first_false(guard, candidates)
-        if breaking is None:
-            continue
-        if max(breaking) <= _LONGEST_TO_RUN:
-            shapes.append(breaking)
-        else:
-            assumptions.append(guard)
-    return shapes, tuple(assumptions)
-
-
-def _narrowed(requirements: SizeRequirements, multiple: int) -> SizeRequirements:
-    multiple = math.lcm(requirements.multiple, multiple)
-    return SizeRequirements(multiple, -(-requirements.minimum // multiple) * multiple, requirements.scale)
-
-
-def compare(
-    graph: nn.Module, original: nn.Module, inputs: NetworkInputs, shapes: Sequence[Shape]
-) -> tuple[tuple[Shape, ...], str]:
-    """Runs both at ``shapes``; returns where they agreed, and the first difference found or ``""``.
-
-    Shapes at which the original itself raises or is not finite are left out.
-    """
-    compared = []
-    for seed, shape in enumerate(shapes):
-        image = inputs.random(*shape, seed=seed)
-        try:
-            expected = tensors_of(original(*image))
-        except Exception:
-            continue
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in expected):
-            continue
-        difference = _difference(graph, image, expected)
-        if difference:
-            return (), f"at {'x'.join(map(str, shape))} {difference}"
-        compared.append(shape)
-    if not compared:
-        return (), "the network accepts none of the sizes to compare at"
-    return tuple(compared), ""
-
-
-def _difference(graph: nn.Module, image: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> str:
-    try:
-        with torch.no_grad():
-            computed = tensors_of(graph(*(tensor.clone() for tensor in image)))
-    except Exception as error:
-        return f"the graph raises {_reason(error)}"
-    if [tensor.shape for tensor in computed] != [tensor.shape for tensor in expected]:
-        shapes = [list(tensor.shape) for tensor in computed], [list(tensor.shape) for tensor in expected]
-        return f"the graph returns shapes {shapes[0]}, the network {shapes[1]}"
-    for own, reference in zip(computed, expected, strict=True):
-        largest = float(reference.abs().max())
-        deviation = float((own.double() - reference.double()).abs().max())
-        if not deviation <= _TOLERANCE * largest:
-            return f"the graph is off by {deviation:.1e} where the network's values reach {largest:.1e}"
-    return ""
+    proven, difference = proven_sizes(graph, original, inputs, guards, for_multiples(accepted, rung.multiple))
+    if proven is None:
+        return None, difference
+    off = deviations(graph, original, inputs, accepted, proven.requirements)
+    sizes = (proven.requirements, accepted, rung.multiple)
+    return Captured(
+        program, original, inputs, *sizes, str(rung), proven.compared, proven.assumptions, off
+    ), difference
 
 
 def _refuse_random(original: nn.Module, inputs: NetworkInputs, requirements: SizeRequirements) -> None:
@@ -408,7 +424,27 @@ def _refuse_random(original: nn.Module, inputs: NetworkInputs, requirements: Siz
 
 
 def _adopt(program: ExportedProgram, inputs: NetworkInputs, report: Callable[[str], None]) -> Captured:
-    """Takes an exported program whose sizes are symbolic; its own graph is the reference."""
+    """Takes an exported program whose sizes are symbolic; its own graph is the reference, where its guards hold."""
+    _refuse_other_inputs(program, inputs)
+    report("reading the exported program")
+    height, width = user_inputs(program)[0].meta["val"].shape[2:]
+    multiple = math.lcm(_symbol_multiple(height), _symbol_multiple(width))
+    guards = own_guards(program, inputs)
+    with silence(), torch.no_grad(), quick_symbols(), without_guards(program):
+        # A program of its own: the caller's is left as it is.
+        program = functional(program.run_decompositions({}))
+    drop_guards(program)
+    original = EagerReference(GuardedReference(runnable(program), guards))
+    accepted = probe_size_requirements(
+        SizeProbe(original, inputs), multiple_hint=multiple, minimum_hint=least_size(guards, multiple)
+    )
+    accepted = for_multiples(accepted, multiple)
+    accepted = replace(accepted, maximum=greatest_size(guards, accepted))
+    unproven = not_proven(guards, accepted)
+    return Captured(program, original, inputs, accepted, accepted, multiple, "exported program", (), unproven)
+
+
+def _refuse_other_inputs(program: ExportedProgram, inputs: NetworkInputs) -> None:
     images = user_inputs(program)
     if len(images) != len(inputs.shapes):
         raise InputError(
@@ -430,16 +466,6 @@ def _adopt(program: ExportedProgram, inputs: NetworkInputs, report: Callable[[st
         )
     if shape[1] != inputs.channels:
         raise InputError(f"The program takes {shape[1]} input channels, not {inputs.channels}.")
-    report("reading the exported program")
-    multiple = math.lcm(_symbol_multiple(shape[2]), _symbol_multiple(shape[3]))
-    with silence(), torch.no_grad(), quick_symbols():
-        # A program of its own: the caller's is left as it is.
-        program = functional(program.run_decompositions({}))
-    drop_guards(program)
-    original = EagerReference(runnable(program))
-    requirements = probe_size_requirements(SizeProbe(original, inputs), multiple_hint=multiple)
-    requirements = _narrowed(requirements, multiple)
-    return Captured(program, original, inputs, requirements, multiple, "exported program", ())
 
 
 def _symbol_multiple(size: Any) -> int:
@@ -473,11 +499,6 @@ def silence() -> Iterator[None]:
     finally:
         logging.disable(disabled)
         torch._dynamo.reset()
-
-
-def _reason(error: BaseException) -> str:
-    lines = (str(error).strip() or type(error).__name__).splitlines()
-    return f"{type(error).__name__}: {lines[0]}"
 
 
 def _why(failures: dict[Rung, str]) -> str:

@@ -105,6 +105,22 @@ Static = Annotated[
     str | None,
     typer.Option(metavar="HxW", help="Make the file for one size of one image only.", rich_help_panel=_FILE),
 ]
+AcceptMultiple = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Take a file that pads to this multiple although the network accepts more sizes.",
+        rich_help_panel=_FILE,
+    ),
+]
+AcceptMinimum = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Take a file that pads to this minimum although the network accepts smaller images.",
+        rich_help_panel=_FILE,
+    ),
+]
 Runtime = Annotated[
     Target,
     typer.Option(

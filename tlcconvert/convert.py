@@ -32,6 +32,7 @@ from tlcconvert.lower import lower
 from tlcconvert.lowering import LOOPLESS
 from tlcconvert.memory_limit import refuse_what_does_not_fit
 from tlcconvert.metadata import describe, state_sha256
+from tlcconvert.narrowed_sizes import Permission
 from tlcconvert.network_inputs import ExtraInput, NetworkInputs
 from tlcconvert.options import Options, Size
 from tlcconvert.out_of_memory import memory_named, refuse_left_out
@@ -41,6 +42,7 @@ from tlcconvert.outputs import OneOutput, keep_output, output_names
 from tlcconvert.parity import Parity
 from tlcconvert.pixels import Pixels
 from tlcconvert.routing_options import RoutingOptions
+from tlcconvert.size_limit import limit_sizes, refuse_larger
 from tlcconvert.size_requirements import SizeRequirements
 from tlcconvert.size_wrapper import SizeWrapper, serves_an_image, wrap_sizes
 from tlcconvert.stages import Progress, Stages
@@ -70,6 +72,8 @@ def convert(
     fold_branches: bool = True,
     size_wrapper: bool = True,
     static_size: tuple[int, int] | None = None,
+    accept_multiple: int | None = None,
+    accept_minimum: int | None = None,
     verify_sizes: Sequence[Size] = (),
     opset: int = 18,
     target: Target = Target.ONNXRUNTIME,
@@ -100,6 +104,8 @@ def convert(
             minimum; the file then takes such sizes only, and its metadata says which.
         static_size: (height, width) in pixels the file is made for, with a batch of 1, for runtimes without
             dynamic shapes; nothing in it is computed from a shape.
+        accept_multiple, accept_minimum: where no graph computes the network at every size it accepts, the multiple
+            or minimum of the file that pads more than it must; by default refused with the deviation measured.
         verify_sizes: (height, width) or (batch, height, width) to compare at instead of sizes around the windows.
         opset: 18 to 24.
         target: the runtime the file is made for; ``TENSORRT`` needs ``static_size``.
@@ -130,6 +136,8 @@ def convert(
         fold_branches=fold_branches,
         size_wrapper=size_wrapper,
         static_size=static_size,
+        accept_multiple=accept_multiple,
+        accept_minimum=accept_minimum,
         verify_sizes=tuple(verify_sizes),
         opset=opset,
         target=target,
@@ -196,6 +204,7 @@ def _convert(
             extra_inputs=known.extra_inputs,
             multiple_hint=known.requirements.multiple,
             minimum_hint=known.requirements.minimum,
+            permission=Permission(options.accept_multiple, options.accept_minimum, options.static_size),
             progress=stages.report,
         )
     sha256 = known.source_sha256 or state_sha256(network)
@@ -212,6 +221,7 @@ def _convert_captured(
     if not serves_an_image(requirements, extents):
         options = replace(options, size_wrapper=False)
     _refuse_static_size(options, requirements, extents)
+    refuse_larger([*options.verify_sizes, *filter(None, [options.static_size])], requirements)
     with stages("fold"):
         folded = _folded(program, options)
         weights = external_weights(program)
@@ -267,7 +277,7 @@ def _convert_captured(
                 program, converted, captured.inputs, window, parity.sizes(ONNX), stages.report
             )
             parity = Parity(parity.comparisons + own.comparisons, parity.notes + own.notes)
-    parity = Parity(parity.comparisons, parity.notes + output_notes)
+    parity = Parity(parity.comparisons, parity.notes + captured.notes + output_notes)
     parity.raise_for_mismatch()
     sites = localized.sites if localized else ()
     seconds = stages.seconds
@@ -289,6 +299,8 @@ def _wrap(
 ) -> None:
     if options.size_wrapper:
         wrap_sizes(program, requirements.multiple, requirements.minimum, extents)
+    if requirements.maximum is not None:
+        limit_sizes(program, requirements.maximum)
 
 
 def _twin(

@@ -30,8 +30,9 @@ def describe(
     """Tool version, source, sizes and every window; JSON where a value is more than one word.
 
     ``base_size`` is the window in pixels of the image; it is of the train size rounded up to the network's
-    multiple, as ``train_size`` is. ``size_multiple`` and ``size_minimum`` are the network's own: a file with
-    ``size_wrapper`` true takes every size all the same.
+    multiple, as ``train_size`` is. ``size_multiple`` and ``size_minimum`` are those of the graph in the file: with
+    ``size_wrapper`` true it takes every size all the same, and pads. The network itself accepts ``network_multiple``
+    and ``network_minimum``. A file refuses images above ``size_maximum`` on a side, where it has one.
 
     ``output_channels`` and ``output_extents`` have an entry per output, the latter null for what is no image. An axis
     of n pixels becomes floor((times * n + plus) / over) pixels, or, where there is a ``step``, step times that plus
@@ -46,11 +47,15 @@ def describe(
         "output_extents": [None if output is None else output.facts() for output in extents],
         "size_multiple": requirements.multiple,
         "size_minimum": requirements.minimum,
+        "network_multiple": captured.accepted.multiple,
+        "network_minimum": captured.accepted.minimum,
         "size_wrapper": options.size_wrapper,
     }
     scale = next((output.scale for output in extents if output is not None), None)
     if scale is not None:
         facts["scale"] = scale
+    if requirements.maximum is not None:
+        facts["size_maximum"] = requirements.maximum
     if pixels.value_range is not None:
         facts["value_range"] = list(pixels.value_range)
     if pixels.color_order:

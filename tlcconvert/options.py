@@ -32,6 +32,8 @@ class Options:
     fold_branches: bool = True
     size_wrapper: bool = True
     static_size: tuple[int, int] | None = None
+    accept_multiple: int | None = None
+    accept_minimum: int | None = None
     verify_sizes: tuple[Size, ...] = ()
     opset: int = 18
     target: Target = Target.ONNXRUNTIME
@@ -53,6 +55,9 @@ class Options:
             )
         if not 0 < self.base_ratio <= 1000:
             raise InputError(f"The base ratio is a positive factor such as 1.5, not {self.base_ratio}.")
+        for taken in (self.accept_multiple, self.accept_minimum):
+            if taken is not None and taken < 1:
+                raise InputError(f"What a file may take without padding is at least 1 pixel, not {taken}.")
         if self.opset not in _OPSETS:
             raise InputError(f"The opset is one of {_OPSETS[0]} to {_OPSETS[-1]}, not {self.opset}.")
         if self.all_outputs and self.output_index is not None:

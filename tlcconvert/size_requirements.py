@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -34,15 +35,24 @@ class SizeRequirements:
         minimum: both must be at least this, in pixels; a multiple of ``multiple``.
         scale: size of the first output that grows with the image over that of the image, or 0 where none grows
             or the quotient is no whole number at every size.
+        maximum: both must be at most this, in pixels, if there is such a bound.
     """
 
     multiple: int = 1
     minimum: int = 1
     scale: int = 1
+    maximum: int | None = None
 
     def up(self, size: int) -> int:
         """``size`` rounded up to what the network accepts."""
         return max(self.minimum, -(-size // self.multiple) * self.multiple)
+
+
+def for_multiples(requirements: SizeRequirements, multiple: int) -> SizeRequirements:
+    """Those of the sizes that are multiples of ``multiple`` too."""
+    multiple = math.lcm(requirements.multiple, multiple)
+    minimum = -(-requirements.minimum // multiple) * multiple
+    return replace(requirements, multiple=multiple, minimum=minimum)
 
 
 class SizeProbe:

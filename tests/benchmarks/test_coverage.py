@@ -47,6 +47,15 @@ class BranchingOnPixels(nn.Module):
         return self.conv(image) if image.mean() > 0.5 else image
 
 
+class AnotherWayForSmallImages(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.conv(image) if min(image.shape[-2:]) >= 20 else image
+
+
 def subject_of(network: type[nn.Module]) -> Subject:
     return Subject("one", OWN, "", network)
 
@@ -158,6 +167,25 @@ def test_a_failed_row_is_the_exit_code(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_name_nobody_has_and_a_slice_that_is_none_are_refused(only: list[str], slice: str) -> None:
     with pytest.raises(typer.BadParameter):
         coverage.chosen(only, slice)
+
+
+def test_the_sizes_of_the_network_stand_beside_those_of_the_file() -> None:
+    rows = [Row(name, Status.VERIFIED) for name in NAMES]
+    rows[0] = Row(NAMES[0], Status.VERIFIED, multiple=4, minimum=36, own_multiple=4, own_minimum=4)
+    rows[1] = Row(NAMES[1], Status.VERIFIED, multiple=8, minimum=8, own_multiple=8, own_minimum=8)
+    cells = [[cell.strip() for cell in line.split("|")] for line in document(rows).splitlines()]
+    (head,) = [line for line in cells if "network's sizes" in line]
+    own, file = head.index("network's sizes"), head.index("file's sizes")
+    found = {line[1].split(" ")[0]: (line[own], line[file]) for line in cells if len(line) == len(head)}
+    assert found[NAMES[0]] == ("4n, >= 4", "**4n, >= 36**")
+    assert found[NAMES[1]] == ("8n, >= 8", "8n, >= 8")
+    assert found[NAMES[2]] == ("any", "any")
+
+
+def test_a_row_has_the_sizes_the_network_accepts_and_those_of_the_file() -> None:
+    row = row_of(subject_of(AnotherWayForSmallImages))
+    assert (row.own_multiple, row.own_minimum) == (1, 1)
+    assert (row.multiple, row.minimum) == (1, 20)
 
 
 def test_reasons_and_what_stays_global_are_told_below_the_table() -> None:

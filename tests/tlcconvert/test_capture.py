@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from passes.program import runnable
 from tlcconvert.capture import Captured, capture
 from tlcconvert.eager_reference import tensors_of
 from tlcconvert.errors import CaptureError, InputError
+from tlcconvert.narrowed_sizes import Permission
 from tlcconvert.network_inputs import ExtraInput
 
 _DYNAMIC = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
@@ -243,11 +245,24 @@ def test_a_network_that_writes_into_its_input_becomes_a_functional_graph_with_on
     assert len(program.graph_signature.output_specs) == 1
 
 
-def test_a_network_with_one_branch_for_odd_and_one_for_even_heights_is_captured_for_multiples() -> None:
-    captured = capture(OddAndEven(), input_channels=3)
-    assert captured.requirements.multiple % 2 == 0
-    multiple = captured.requirements.multiple
-    _same_as(captured, OddAndEven(), [(1, 9 * multiple, 5 * multiple), (2, 4 * multiple, 11 * multiple)])
+def test_a_network_with_one_branch_for_odd_and_one_for_even_heights_is_refused_with_both_multiples() -> None:
+    with pytest.raises(
+        CaptureError, match=r"accepts every size.* for multiples of 16\..*--accept-multiple 16"
+    ):
+        capture(OddAndEven(), input_channels=3)
+
+
+def test_a_file_for_a_wider_multiple_is_made_for_someone_who_takes_it() -> None:
+    captured = capture(OddAndEven(), input_channels=3, permission=Permission(multiple=16))
+    assert (captured.accepted.multiple, captured.requirements.multiple) == (1, 16)
+    (note,) = captured.notes
+    assert "accepts every size, the file computes it for multiples of 16" in note
+    _same_as(captured, OddAndEven(), [(1, 9 * 16, 5 * 16), (2, 4 * 16, 11 * 16)])
+
+
+def test_the_multiple_that_is_taken_is_the_one_of_the_file() -> None:
+    with pytest.raises(InputError, match="multiples of 1, not of 64"):
+        capture(HalvesWithInt(), input_channels=3, permission=Permission(multiple=64))
 
 
 class NeedsMultiplesOf(nn.Module):
@@ -286,10 +301,97 @@ def test_a_branch_on_size_within_reach_is_refused_and_the_reason_named() -> None
         capture(SizeThreshold(100), input_channels=3)
 
 
-def test_a_branch_only_huge_images_take_is_reported_as_an_assumption() -> None:
+def test_a_branch_only_huge_images_take_becomes_a_maximum() -> None:
     captured = capture(SizeThreshold(3000), input_channels=3)
-    assert captured.requirements.multiple == 1
-    assert any("3000" in assumption for assumption in captured.assumptions)
+    assert captured.requirements == replace(captured.accepted, maximum=2999)
+    assert captured.notes == (
+        "the file refuses images of more than 2999 pixels on a side, for which it is not proven",
+    )
+
+
+def test_a_branch_on_the_area_that_no_affordable_image_takes_becomes_a_maximum_untried() -> None:
+    captured = capture(AreaThreshold(4000 * 4000), input_channels=3)
+    assert captured.requirements.maximum == 4000
+    assert captured.assumptions
+
+
+class AreaThreshold(nn.Module):
+    def __init__(self, pixels: int) -> None:
+        super().__init__()
+        self.pixels = pixels
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2 if x.shape[2] * x.shape[3] <= self.pixels else x * 3
+
+
+class LargerSideThreshold(nn.Module):
+    """Another way for images whose shorter side exceeds a threshold: no thin image takes it."""
+
+    def __init__(self, threshold: int) -> None:
+        super().__init__()
+        self.threshold = threshold
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 3 if min(x.shape[-2:]) > self.threshold else x * 2
+
+
+def test_a_branch_on_the_shorter_side_beyond_the_sizes_compared_is_found_and_both_sides_are_named() -> None:
+    with pytest.raises(CaptureError, match=r"from 301 pixels on.*--accept-minimum 301"):
+        capture(LargerSideThreshold(300), input_channels=3)
+
+
+def test_a_minimum_of_someone_who_takes_it() -> None:
+    captured = capture(LargerSideThreshold(300), input_channels=3, permission=Permission(minimum=301))
+    assert (captured.accepted.minimum, captured.requirements.minimum) == (1, 301)
+    assert max(deviation.relative_error for deviation in captured.deviations) == pytest.approx(0.5, rel=0.2)
+
+
+def test_a_file_of_one_size_needs_no_permission_where_the_graph_is_right_there() -> None:
+    permission = Permission(static_size=(320, 400))
+    captured = capture(LargerSideThreshold(300), input_channels=3, permission=permission)
+    assert captured.requirements.minimum == 301
+
+
+class ShiftedWindows(nn.Module):
+    """A mean over windows that are shifted only where the map is larger than one window."""
+
+    def __init__(self, factor: int, side: int) -> None:
+        super().__init__()
+        self.side = side
+        self.down = nn.Conv2d(3, 4, factor, stride=factor)
+        self.up = nn.ConvTranspose2d(4, 3, factor, stride=factor)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features, side = self.down(x), self.side
+        height, width = features.shape[-2:]
+        windows = F.pad(features, (0, -width % side, 0, -height % side))
+        is_shifted = min(windows.shape[-2:]) > side
+        if is_shifted:
+            windows = torch.roll(windows, (-side // 2, -side // 2), (2, 3))
+        means = F.interpolate(F.avg_pool2d(windows, side), scale_factor=side)
+        if is_shifted:
+            means = torch.roll(means, (side // 2, side // 2), (2, 3))
+        return x + self.up(features * means[..., :height, :width])
+
+
+@pytest.mark.parametrize(("factor", "side", "minimum"), [(4, 8, 36), (1, 8, 9), (2, 7, 16)])
+def test_windows_shifted_from_some_size_on_raise_the_minimum_and_keep_the_multiple(
+    factor: int, side: int, minimum: int
+) -> None:
+    torch.manual_seed(0)
+    network = ShiftedWindows(factor, side)
+    captured = capture(network, input_channels=3)
+    assert (captured.accepted.multiple, captured.accepted.minimum) == (factor, factor)
+    assert (captured.requirements.multiple, captured.requirements.minimum) == (factor, minimum)
+    (note,) = captured.notes
+    assert "of the output's scale" in note
+    _same_as(captured, network, [(1, minimum, minimum + factor), (2, 13 * factor * 2, 11 * factor * 4)])
+
+
+def test_a_raised_minimum_above_64_pixels_is_refused_with_what_to_say() -> None:
+    torch.manual_seed(0)
+    with pytest.raises(CaptureError, match=r"from 72 pixels on.*off by .*--accept-minimum 72"):
+        capture(ShiftedWindows(8, 8), input_channels=3)
 
 
 class DependsOnPixels(nn.Module):
