@@ -21,8 +21,11 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+from torch import fx
+
 from passes.localize.axis import Axis
 from passes.localize.descent.sampled import ONE, Values, is_constant, quotient, times
+from passes.program import where
 
 Interval = tuple[Fraction, Fraction]
 
@@ -48,15 +51,21 @@ class Step:
 
     Attributes:
         kind: ``"flip"``, ``"roll"`` and the like; ``key`` tells steps of one kind apart.
-        text: for the report, e.g. ``"flipped by aten.flip.default at body.0 (network.py:12)"``.
+        verb: for the report, e.g. ``"flipped"``, and ``node`` the operation that did it.
         before: the digit it was done to, and ``size`` the elements it left.
     """
 
     kind: str
     key: Any
-    text: str = field(compare=False)
+    verb: str = field(compare=False)
+    node: fx.Node | None = field(default=None, compare=False)
     before: Digit | None = field(default=None, compare=False)
     size: Values = field(default=ONE, compare=False)
+
+    @property
+    def text(self) -> str:
+        """``"flipped by aten.flip.default at body.0 (network.py:12)"``."""
+        return self.verb if self.node is None else f"{self.verb} by {self.node.target} at {where(self.node)}"
 
 
 @dataclass(frozen=True)

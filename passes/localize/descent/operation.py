@@ -24,7 +24,6 @@ from passes.localize.descent.digits import (
     whole,
 )
 from passes.localize.descent.sampled import ONE, Values, is_constant, sampled
-from passes.program import where
 from passes.sizes import ImageSize, expression, shape_expressions
 
 Result = Axes | list[Axes | None]
@@ -84,8 +83,7 @@ class Operation:
         self, kind: str, verb: str, before: Digit | None = None, key: Any = None, size: Values = ONE
     ) -> Step:
         """A step this node does; without a key nothing takes it off."""
-        text = f"{verb} by {self.node.target} at {where(self.node)}"
-        return Step(kind, self.node if key is None else key, text, before, size)
+        return Step(kind, self.node if key is None else key, verb, self.node, before, size)
 
     def ended(self, digits: Digits, size: Values, verb: str) -> Digits:
         """An axis of pixels whose order is lost."""

@@ -36,6 +36,13 @@ def sampled(size: sympy.Expr, image: ImageSize) -> Values:
 
 
 @functools.cache
+def is_zero(size: sympy.Expr, image: ImageSize) -> bool:
+    """Whether ``size`` is 0 at every image, odd ones included."""
+    odd = (_value(size, image, *pair, pair[0], 3) for pair in _ODD)
+    return not any(sampled(size, image)) and not any(odd)
+
+
+@functools.cache
 def is_bounded(size: sympy.Expr, image: ImageSize) -> bool:
     """Whether ``size``, an offset or a border, stays small however large the image is."""
     return all(

@@ -13,7 +13,7 @@ from passes.localize import Localized, Training, localize
 from passes.program import runnable
 
 from crop_oracle import cropped  # isort: skip
-from squeeze_networks import CHANNELS, SqueezeExcitation  # isort: skip
+from squeeze_networks import CHANNELS, KeptMean  # isort: skip
 from test_localize import captured  # isort: skip
 
 WINDOW = (5, 4)
@@ -104,6 +104,20 @@ def blocks_of_neighbours(x: Tensor) -> Tensor:
     return 2 * columns[:, :, 4].reshape(x.shape)
 
 
+def masked_pixels_put_back(x: Tensor) -> Tensor:
+    """Pixels above a threshold are taken out, scaled and put back, then the others."""
+    y = torch.zeros_like(x)
+    y[x > 1] = x[x > 1] * 2
+    y[x <= 1] = x[x <= 1] * 2
+    return y
+
+
+def looked_up(x: Tensor) -> Tensor:
+    """A table of one row, read for every pixel."""
+    table = torch.ones(3, CHANNELS).to(x)
+    return 2 * x * table[x.argmax(1) % 3].permute(0, 3, 1, 2)
+
+
 def neighbourhood_attention_at_each_pixel(x: Tensor) -> Tensor:
     """Tokens of a window attend to each other; with equal weights the batch of windows keeps its order."""
     cells = windows(x)
@@ -114,7 +128,7 @@ def neighbourhood_attention_at_each_pixel(x: Tensor) -> Tensor:
 IN_PLACE: tuple[Trip, ...] = (
     rolled_back, flipped_back, transposed_back, windows_put_back, shifted_windows_put_back, spectrum_and_back,
     real_spectrum_and_back, phases_put_back, tokens_and_back, halves_joined, mirrored_and_cut, with_coordinates,
-    blocks_of_neighbours, neighbourhood_attention_at_each_pixel,
+    blocks_of_neighbours, masked_pixels_put_back, looked_up, neighbourhood_attention_at_each_pixel,
 )  # fmt: skip
 """Each is 2 * x."""
 
@@ -124,7 +138,7 @@ class Gated(nn.Module):
 
     def __init__(self, trip: Trip) -> None:
         super().__init__()
-        self.trip, self.gate = trip, SqueezeExcitation()
+        self.trip, self.gate = trip, KeptMean()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.gate(self.trip(x))
@@ -278,7 +292,7 @@ ENDED: dict[Trip, str] = {
     warped: "reordered",
     windows_put_elsewhere: "",
     columns_put_elsewhere: "flipped",
-    half_beside_its_mirror: "flipped",
+    half_beside_its_mirror: "joined",
     mirrored: "joined",
     repeated: "repeated",
     halves_exchanged: "joined",
@@ -306,7 +320,7 @@ class Meets(nn.Module):
 
     def __init__(self, squeezed: Trip, gated: Trip) -> None:
         super().__init__()
-        self.squeezed, self.gated, self.excitation = squeezed, gated, SqueezeExcitation()
+        self.squeezed, self.gated, self.excitation = squeezed, gated, KeptMean()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.gated(x) * self.excitation.gate(self.squeezed(x).mean((2, 3), keepdim=True))
@@ -358,8 +372,8 @@ class EachHalf(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.gate = SqueezeExcitation()
-        self.last = SqueezeExcitation()
+        self.gate = KeptMean()
+        self.last = KeptMean()
 
     def forward(self, x: Tensor) -> Tensor:
         halves = [self.gate(first_half(x)), self.gate(second_half(x))]

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from passes.localize.descent.operation import Operation, Result, Rule
-from passes.localize.descent.rules import elements, maps, orders, parts, products, reductions, views
+from passes.localize.descent.rules import choices, elements, maps, orders, parts, products, reductions, views
 from passes.localize.pointwise_operator import is_pointwise
 
 _RULES: Mapping[str, Rule] = {
+    **choices.RULES,
     **elements.RULES,
     **maps.RULES,
     **orders.RULES,

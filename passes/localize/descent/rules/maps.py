@@ -17,7 +17,7 @@ from torch import fx
 from passes.localize.axis import Axis
 from passes.localize.descent.digits import Axes, Counts, Digits, steps_of, whole
 from passes.localize.descent.operation import NoRule, Operation, Result, Rule
-from passes.localize.descent.sampled import Values, is_bounded, is_constant
+from passes.localize.descent.sampled import Values, is_bounded, is_constant, is_zero
 from passes.sizes import same, shape_expressions
 
 
@@ -83,7 +83,9 @@ def _padded(
     operation: Operation, digits: Digits, before: sympy.Expr, axis: int, low: Any, high: Any
 ) -> Digits:
     after = operation.shape[axis]
-    if same(before, after) or all(digit.counts is Counts.IMAGES for digit in digits):
+    if all(is_zero(operation.number(amount), operation.image) for amount in (low, high)):
+        return digits or operation.plain(after)
+    if all(digit.counts is Counts.IMAGES for digit in digits):
         return digits or operation.plain(after)
     if not all(is_bounded(operation.number(amount), operation.image) for amount in (low, high)):
         return operation.ended(digits, operation.size(after), "padded with a size that grows")

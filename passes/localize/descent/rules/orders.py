@@ -1,7 +1,7 @@
 """Changes of the order of pixels: a step on every digit of the axis, which the inverse takes off again.
 
 flip .. flip,  roll by s .. roll by -s,  fft .. ifft,  rfft .. irfft      in place again
-sort, gather, running sums                                                lost for good
+sort, running sums                                                lost for good
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from passes.localize.descent.sampled import Values, is_constant, is_multiple_of
 from passes.sizes import shape_expressions
 
 
-def _is_order(digits: Digits) -> bool:
+def has_order(digits: Digits) -> bool:
     """Whether there is an order along the axis that matters."""
     return any(digit.counts not in (Counts.CHANNELS, Counts.IMAGES) and not digit.is_free for digit in digits)
 
@@ -26,7 +26,7 @@ def flip(operation: Operation) -> Axes:
     axes = list(operation.axes(operation.node.args[0]))
     for dim in operation.arguments["dims"]:
         axis = dim % len(axes)
-        if _is_order(axes[axis]):
+        if has_order(axes[axis]):
             axes[axis] = tuple(_flipped(operation, digit) for digit in axes[axis])
     return tuple(axes)
 
@@ -52,7 +52,7 @@ def roll(operation: Operation) -> Axes:
         raise NoRule
     for shift, dim in zip(arguments["shifts"], arguments["dims"], strict=True):
         axis = dim % len(axes)
-        if _is_order(axes[axis]):
+        if has_order(axes[axis]):
             axes[axis] = _rolled(operation, axes[axis], operation.number(shift), shape[axis])
     return tuple(axes)
 
@@ -82,7 +82,7 @@ def _transformed(operation: Operation, dims: Iterable[int], kinds: dict[int, tup
 
 
 def _spectrum(operation: Operation, digits: Digits, size: Values, kind: str, inverse: str) -> Digits:
-    if not _is_order(digits):
+    if not has_order(digits):
         return channels(size) if is_constant(size) else unknown(size, (_spectral(operation, kind),))
     if len(digits) > 1:
         return operation.ended(digits, size, "turned into frequencies")
@@ -160,7 +160,7 @@ def along_axis(verb: str, argument: str = "dim") -> Rule:
         dim = operation.arguments[argument] % len(axes)
         first = values if not isinstance(values, (tuple, list)) else values[0]
         size = operation.size(operation.number(first.shape[dim]))
-        if _is_order(axes[dim]):
+        if has_order(axes[dim]):
             axes[dim] = operation.ended(axes[dim], size, verb)
         else:
             axes[dim] = channels(size) if is_constant(size) else axes[dim]
@@ -168,42 +168,6 @@ def along_axis(verb: str, argument: str = "dim") -> Rule:
         return [result for _ in values] if isinstance(values, (tuple, list)) else result
 
     return rule
-
-
-def gather(operation: Operation) -> Axes:
-    """Every other axis is that of both operands; along ``dim`` elements are chosen."""
-    arguments = operation.arguments
-    axes, chosen = operation.axes(arguments["self"]), operation.axes(arguments["index"])
-    if not axes:
-        raise NoRule
-    dim = arguments["dim"] % len(axes)
-    others = operation.combined(
-        [(*axes[:dim], (), *axes[dim + 1 :]), (*chosen[:dim], (), *chosen[dim + 1 :])]
-    )
-    size = operation.sizes[dim]
-    picked = operation.ended(axes[dim], size, "gathered") if _is_order(axes[dim]) else chosen[dim]
-    return (*others[:dim], picked, *others[dim + 1 :])
-
-
-def scatter(operation: Operation) -> Axes:
-    arguments = operation.arguments
-    axes, chosen = operation.axes(arguments["self"]), operation.axes(arguments["index"])
-    dim = arguments["dim"] % len(axes)
-    others = operation.combined(
-        [(*axes[:dim], (), *axes[dim + 1 :]), (*chosen[:dim], (), *chosen[dim + 1 :])]
-    )
-    is_lost = _is_order(axes[dim]) or _is_order(chosen[dim])
-    put = operation.ended(axes[dim], operation.sizes[dim], "scattered") if is_lost else axes[dim]
-    return (*others[:dim], put, *others[dim + 1 :])
-
-
-def index_select(operation: Operation) -> Axes:
-    arguments = operation.arguments
-    axes = list(operation.axes(arguments["self"]))
-    dim = arguments["dim"] % len(axes)
-    size = operation.sizes[dim]
-    axes[dim] = operation.ended(axes[dim], size, "indexed") if _is_order(axes[dim]) else channels(size)
-    return tuple(axes)
 
 
 RULES: dict[str, Rule] = {
@@ -215,8 +179,4 @@ RULES: dict[str, Rule] = {
     "_fft_c2r": complex_to_real,
     **dict.fromkeys(("sort", "argsort", "topk", "msort"), along_axis("sorted")),
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp"), along_axis("accumulated")),
-    "gather": gather,
-    "take_along_dim": gather,
-    **dict.fromkeys(("scatter", "scatter_add", "scatter_reduce"), scatter),
-    "index_select": index_select,
 }

@@ -26,7 +26,7 @@ from passes.localize.descent.digits import (
     whole,
 )
 from passes.localize.descent.operation import NoRule, Operation, Result, Rule
-from passes.localize.descent.sampled import Values, is_bounded, is_constant
+from passes.localize.descent.sampled import Values, is_bounded, is_constant, is_zero
 from passes.sizes import expression, same, shape_expressions
 
 
@@ -38,7 +38,7 @@ def cut(operation: Operation) -> Axes:
     dim = arguments["dim"] % len(axes)
     start = arguments["start"]
     low = sympy.Integer(0) if start is None else operation.number(start)
-    if low.is_negative:
+    if any(value < 0 for value in operation.size(low)):
         low = before[dim] + low
     step = arguments["step"]
     axes[dim] = _piece(operation, axes[dim], before[dim], low, operation.shape[dim], step)
@@ -65,10 +65,10 @@ def _piece(
 ) -> Digits:
     """``after`` elements of an axis of ``before``, from ``low`` on."""
     size, image = operation.size(after), operation.image
-    if same(before, after) and step == 1:
+    if is_zero(before - after, image) and step == 1:
         return digits
     if is_constant(size):
-        return channels(size)
+        return operation.ended(digits, size, "cropped") if steps_of(digits) else channels(size)
     if not digits or all(digit.is_free for digit in digits):
         return operation.plain(after)
     if digits[0].counts is Counts.IMAGES and len(digits) == 1:

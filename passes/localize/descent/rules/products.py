@@ -8,12 +8,8 @@ So a value computed from all pixels of a window, or of the image, is at the plac
 
 from __future__ import annotations
 
-import torch
-from torch import fx
-
 from passes.localize.descent.digits import Axes, Digits
 from passes.localize.descent.operation import NoRule, Operation, Rule
-from passes.sizes import shape_expressions
 
 
 def matmul(operation: Operation) -> Axes:
@@ -62,37 +58,10 @@ def einsum(operation: Operation) -> Axes:
     )
 
 
-def embedding(operation: Operation) -> Axes:
-    """A row of a table for every index."""
-    table, indices = operation.node.args[:2]
-    if not operation.is_constant(table):
-        raise NoRule
-    return (*operation.axes(indices), operation.plain(operation.shape[-1]))
-
-
-def index(operation: Operation) -> Axes:
-    """One index tensor: rows of a table for it, or a choice of channels."""
-    source, indices = operation.node.args[:2]
-    assert isinstance(source, fx.Node) and isinstance(indices, (list, tuple))
-    found = [(dim, chosen) for dim, chosen in enumerate(indices) if chosen is not None]
-    if len(found) != 1:
-        raise NoRule
-    dim, chosen = found[0]
-    axes = operation.axes(source)
-    inserted = operation.axes(chosen)
-    if chosen.meta["val"].dtype is torch.bool or any(digit.counts.value != "channels" for digit in axes[dim]):
-        raise NoRule
-    if operation.is_constant(source) or all(size.is_Integer for size in shape_expressions(chosen)):
-        return (*axes[:dim], *inserted, *axes[dim + 1 :])
-    raise NoRule
-
-
 RULES: dict[str, Rule] = {
     **dict.fromkeys(("matmul", "bmm", "mm", "mv", "dot"), matmul),
     **dict.fromkeys(("addmm", "baddbmm"), add_matmul),
     "linear": linear,
     "scaled_dot_product_attention": attention,
     "einsum": einsum,
-    "embedding": embedding,
-    "index": index,
 }
