@@ -30,7 +30,7 @@ import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
 from passes.axis_order import MOVES, axis_order
 from passes.localize.doors.door import as_map
-from passes.localize.layout import PixelLayout
+from passes.localize.layout import PixelLayout, PixelLayouts
 from passes.localize.lifted import Emitter
 from passes.localize.window import FeatureMap
 from passes.sizes import ImageSize, shape_expressions
@@ -41,8 +41,6 @@ tlc = torch.ops.tlc
 _PRODUCTS = (aten.matmul, aten.bmm)
 _COPIES = (aten.clone, aten.contiguous, aten.alias, aten.detach, aten.expand, aten.dropout)
 _VIEWS = (aten.view, aten.reshape, aten._unsafe_view)
-
-Layouts = dict[fx.Node, PixelLayout]
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class ChannelAttention:
     activation: str
 
 
-def match(node: fx.Node, layouts: Layouts, image: ImageSize) -> ChannelAttention | None:
+def match(node: fx.Node, layouts: PixelLayouts, image: ImageSize) -> ChannelAttention | None:
     """The attention whose product with the values ``node`` is, if it is one."""
     if _packet(node) not in _PRODUCTS:
         return None
@@ -102,7 +100,7 @@ def match(node: fx.Node, layouts: Layouts, image: ImageSize) -> ChannelAttention
 
 
 def _match(
-    node: fx.Node, values: fx.Node, matrix: Matrix, layouts: Layouts, image: ImageSize
+    node: fx.Node, values: fx.Node, matrix: Matrix, layouts: PixelLayouts, image: ImageSize
 ) -> ChannelAttention | None:
     """``matrix``, as it multiplies the values from the left, must be an activation of a gram matrix."""
     activated = _through_moves(matrix, image)
@@ -112,6 +110,8 @@ def _match(
     if gram is None:
         return None
     query, key = (gram.right, gram.left) if activated.is_transposed else (gram.left, gram.right)
+    if not all(layouts[values].is_same_map(layouts[operand]) for operand in (query, key)):
+        return None
     if not _fit(node, query, layouts) or any(not _is_one_per_head(factor, node) for factor in gram.factors):
         return None
     query, first = _without_norm(query, layouts)
@@ -136,7 +136,7 @@ def _packet(node: fx.Node) -> Any:
     return getattr(node.target, "overloadpacket", None)
 
 
-def _is_flat(node: fx.Node, axis: int, layouts: Layouts) -> bool:
+def _is_flat(node: fx.Node, axis: int, layouts: PixelLayouts) -> bool:
     layout = layouts.get(node)
     return layout is not None and layout.is_flat and layout.height_axis == axis
 
@@ -174,7 +174,7 @@ def _activation(matrix: Matrix) -> str | None:
     return "relu" if node.target is aten.relu.default else None
 
 
-def _gram(matrix: Matrix | None, layouts: Layouts, image: ImageSize) -> Gram | None:
+def _gram(matrix: Matrix | None, layouts: PixelLayouts, image: ImageSize) -> Gram | None:
     """The product over pixels behind ``matrix`` and the factors between."""
     if matrix is None:
         return None
@@ -219,7 +219,7 @@ def _is_one_per_head(factor: fx.Node, node: fx.Node) -> bool:
     )
 
 
-def _fit(node: fx.Node, query: fx.Node, layouts: Layouts) -> bool:
+def _fit(node: fx.Node, query: fx.Node, layouts: PixelLayouts) -> bool:
     """Whether heads and batch of the output are those of the query, in the same order."""
     own = _others(shape_expressions(query), layouts[query])
     return own[:-1] == shape_expressions(node)[:-2]
@@ -229,7 +229,7 @@ def _others(shape: tuple[sympy.Expr, ...], layout: PixelLayout) -> tuple[sympy.E
     return tuple(size for axis, size in enumerate(shape) if axis not in layout.axes)
 
 
-def _without_norm(node: fx.Node, layouts: Layouts) -> tuple[fx.Node, float | None]:
+def _without_norm(node: fx.Node, layouts: PixelLayouts) -> tuple[fx.Node, float | None]:
     """``x`` and eps where ``node`` is ``x / max(||x||, eps)`` over pixels, else ``node`` and None."""
     plain = _peeled(node, layouts)
     if plain.target is not aten.div.Tensor:
@@ -253,7 +253,7 @@ def _without_norm(node: fx.Node, layouts: Layouts) -> tuple[fx.Node, float | Non
     return numerator, float(eps)  # type: ignore[arg-type]
 
 
-def _peeled(node: fx.Node, layouts: Layouts) -> fx.Node:
+def _peeled(node: fx.Node, layouts: PixelLayouts) -> fx.Node:
     """``node`` before copies and transpositions that keep the order of everything but the pixels."""
     while _packet(node) in (*_COPIES, *MOVES):
         source = node.all_input_nodes[0]
@@ -268,7 +268,7 @@ def _peeled(node: fx.Node, layouts: Layouts) -> fx.Node:
     return node
 
 
-def attend_locally(attention: ChannelAttention, map_: FeatureMap, layouts: Layouts) -> None:
+def attend_locally(attention: ChannelAttention, map_: FeatureMap, layouts: PixelLayouts) -> None:
     """Puts ``tlc::window_attention`` in the place of the attention."""
     emit = Emitter(attention.node)
     maps = []

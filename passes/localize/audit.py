@@ -15,6 +15,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
+from passes.localize.layout import pixel_layouts
 from passes.program import where
 from passes.result import Skipped
 from passes.sizes import ImageSize, expression, shape_expressions
@@ -32,10 +33,13 @@ def audit(program: ExportedProgram, image: ImageSize, known: Collection[fx.Node]
         known: nodes that are reported already.
     """
     found: dict[tuple[str, str], Skipped] = {}
+    layouts = pixel_layouts(program.graph, image)
     for node in program.graph.nodes:
         if node in known or not (kind := global_kind(node, image)):
             continue
         reason = f"{node.target} depends on the size of the whole image"
+        lost = next((why for source in node.all_input_nodes if (why := layouts.why_none(source))), "")
+        reason += lost and f"; {lost}"
         found.setdefault((kind, where(node)), Skipped(kind, where(node), reason))
     return tuple(found.values())
 

@@ -1,42 +1,24 @@
 """Where a tensor keeps its pixels: which axes are the height and the width of a feature map.
 
-A tensor is in the pixel domain when the size of one of its axes changes with the size of the image. Two axes
-may carry the map (``[N, C, H, W]``, ``[N, H, W, C]``), or one flattened axis in row-major order
-(``[N, C, H*W]``, ``[N, H*W, C]``). Everything else, such as the windows of a window attention gathered on
-the batch axis, has no layout here and its reductions are not global statistics.
+Two axes may carry the map (``[N, C, H, W]``, ``[N, H, W, C]``), or one flattened axis in row-major order
+(``[N, C, H*W]``, ``[N, H*W, C]``). A tensor is a feature map only if every operation on the way from the image kept
+its pixels in place (:mod:`passes.localize.descent`); two axes that grow with height and width alone say nothing: a
+spectrum, a sorted or a transposed map has them too.
 """
 
 from __future__ import annotations
 
-import operator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-import sympy
 import torch
 from torch import fx
 
+from passes.localize.axis import Axis
+from passes.localize.descent import descend
+from passes.localize.descent.digits import PIXELS, WHOLE, Axes, Counts, Digit, Interval
+from passes.localize.descent.operation import Result, axes_by_shape
 from passes.sizes import ImageSize, same, shape_expressions
-
-aten = torch.ops.aten
-
-_REORDERS_PIXELS = frozenset(
-    {
-        "flip", "roll", "sort", "gather", "scatter", "index", "index_select", "index_put", "take_along_dim",
-        "argsort", "topk", "rot90", "pixel_shuffle", "pixel_unshuffle",
-    }
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One axis of the tensor a node produces."""
-
-    node: fx.Node
-    index: int
-
-    @property
-    def size(self) -> sympy.Expr:
-        return shape_expressions(self.node)[self.index]
 
 
 @dataclass(frozen=True)
@@ -44,13 +26,15 @@ class PixelLayout:
     """The spatial axes of a tensor.
 
     ``height_axis == width_axis`` when the map is flattened. ``height`` and ``width`` name axes somewhere in
-    the graph that have the map's extents, so that a rewrite can ask for them at run time.
+    the graph that have the map's extents, so that a rewrite can ask for them at run time. ``part`` is the part of
+    the image's height and of its width that the map covers.
     """
 
     height_axis: int
     width_axis: int
     height: Axis
     width: Axis
+    part: tuple[Interval, Interval] = (WHOLE, WHOLE)
 
     @property
     def is_flat(self) -> bool:
@@ -60,63 +44,80 @@ class PixelLayout:
     def axes(self) -> tuple[int, ...]:
         return (self.height_axis,) if self.is_flat else (self.height_axis, self.width_axis)
 
+    def is_same_map(self, other: PixelLayout) -> bool:
+        """Whether two tensors hold maps of one extent and of one part of the image."""
+        extents = ((self.height, other.height), (self.width, other.width))
+        return self.part == other.part and all(same(a.size, b.size) for a, b in extents)
 
-def pixel_layouts(graph: fx.Graph, image: ImageSize) -> dict[fx.Node, PixelLayout]:
+
+@dataclass(frozen=True)
+class PixelLayouts:
+    """The layout of every node that carries one feature map per image, and why the others carry none."""
+
+    image: ImageSize
+    digits: Mapping[fx.Node, Result]
+    layouts: dict[fx.Node, PixelLayout] = field(default_factory=dict)
+
+    def get(self, node: fx.Node) -> PixelLayout | None:
+        return self.layouts.get(node)
+
+    def __getitem__(self, node: fx.Node) -> PixelLayout:
+        return self.layouts[node]
+
+    def __contains__(self, node: object) -> bool:
+        return node in self.layouts
+
+    def why_none(self, node: fx.Node) -> str:
+        """What took the pixels of ``node`` from their places, or ``""`` where nothing is known to have."""
+        axes = self.digits.get(node)
+        if node in self.layouts or not isinstance(axes, tuple):
+            return ""
+        shape = shape_expressions(node)
+        growing = [digits for digits, size in zip(axes, shape, strict=True) if self.image.is_spatial(size)]
+        for digit in (digit for digits in growing for digit in digits):
+            if digit.steps:
+                return f"its pixels were {digit.steps[0].text}"
+        if any(not digit.is_leading for digits in growing for digit in digits if digit.counts in PIXELS):
+            return "its axes count the pixels of cells that grow with the image"
+        return "its pixels are in windows or strips, on axes of their own" if growing else ""
+
+
+def pixel_layouts(graph: fx.Graph, image: ImageSize) -> PixelLayouts:
     """The layout of every node of the graph that carries one feature map per image."""
-    layouts: dict[fx.Node, PixelLayout] = {}
+    found = PixelLayouts(image, descend(graph, image))
     for node in graph.nodes:
-        if isinstance(node.meta.get("val"), torch.Tensor):
-            layout = _layout(node, image, layouts)
+        axes = found.digits.get(node)
+        if axes is None and _is_tensor(node):
+            axes = axes_by_shape(node, image)
+        if isinstance(axes, tuple):
+            layout = _layout(node, axes, image)
             if layout is not None:
-                layouts[node] = layout
-    return layouts
+                found.layouts[node] = layout
+    return found
 
 
-def _layout(node: fx.Node, image: ImageSize, known: dict[fx.Node, PixelLayout]) -> PixelLayout | None:
+def _is_tensor(node: fx.Node) -> bool:
+    return isinstance(node.meta.get("val"), torch.Tensor)
+
+
+def _layout(node: fx.Node, axes: Axes, image: ImageSize) -> PixelLayout | None:
     shape = shape_expressions(node)
-    axes = image.spatial_axes(shape)
-    if len(axes) == 2:
-        return _separate_axes(node, shape, axes, image)
-    if len(axes) == 1:
-        return _flattened_axis(node, shape[axes[0]], axes[0], image, known)
-    return None
-
-
-def _separate_axes(
-    node: fx.Node, shape: tuple[sympy.Expr, ...], axes: tuple[int, ...], image: ImageSize
-) -> PixelLayout | None:
-    for height, width in (axes, axes[::-1]):
-        is_height = image.grows_with_height(shape[height]) and not image.grows_with_width(shape[height])
-        is_width = image.grows_with_width(shape[width]) and not image.grows_with_height(shape[width])
-        if is_height and is_width and not any(shape[axis].free_symbols & image.batch for axis in axes):
-            return PixelLayout(height, width, Axis(node, height), Axis(node, width))
-    return None
-
-
-def _flattened_axis(
-    node: fx.Node, size: sympy.Expr, axis: int, image: ImageSize, known: dict[fx.Node, PixelLayout]
-) -> PixelLayout | None:
-    if (
-        not (image.grows_with_height(size) and image.grows_with_width(size))
-        or size.free_symbols & image.batch
-    ):
+    growing = [index for index, size in enumerate(shape) if image.is_spatial(size)]
+    digits = [digit for index in growing for digit in axes[index]]
+    if len(digits) != 2 or not all(digit.is_in_place for digit in digits):
         return None
-    if getattr(node.target, "__name__", "").split(".")[0] in _REORDERS_PIXELS:
+    first, second = digits
+    if {first.counts, second.counts} != set(PIXELS):
         return None
-    parts = node.target is operator.getitem
-    for source in node.all_input_nodes[0].all_input_nodes if parts else node.all_input_nodes:
-        layout = known.get(source)
-        if layout is None or not same(size, layout.height.size * layout.width.size):
-            continue
-        adjacent = layout.is_flat or layout.width_axis == layout.height_axis + 1
-        if adjacent and not _scrambles(node, axis, source, layout.height_axis):
-            return PixelLayout(axis, axis, layout.height, layout.width)
-    return None
+    if len(growing) == 1:
+        return _flat(growing[0], first, second) if first.counts is Counts.ROWS else None
+    at = dict(zip((first.counts, second.counts), growing, strict=True))
+    height, width = at[Counts.ROWS], at[Counts.COLUMNS]
+    rows, columns = (first, second) if first.counts is Counts.ROWS else (second, first)
+    return PixelLayout(height, width, Axis(node, height), Axis(node, width), (rows.part, columns.part))
 
 
-def _scrambles(node: fx.Node, axis: int, source: fx.Node, source_axis: int) -> bool:
-    """Whether a view puts the pixel axis where the channels were, so that it no longer counts pixels."""
-    if getattr(node.target, "overloadpacket", None) not in (aten.view, aten.reshape, aten._unsafe_view):
-        return False
-    before = sympy.Mul(*shape_expressions(node)[:axis])
-    return not same(before, sympy.Mul(*shape_expressions(source)[:source_axis]))
+def _flat(axis: int, rows: Digit, columns: Digit) -> PixelLayout | None:
+    if rows.extent is None or columns.extent is None:
+        return None
+    return PixelLayout(axis, axis, rows.extent, columns.extent, (rows.part, columns.part))

@@ -20,7 +20,7 @@ import sympy
 import torch
 from torch import fx
 
-from passes.localize.layout import Axis
+from passes.localize.axis import Axis
 from passes.localize.window import FeatureMap
 from passes.program import call_before
 from passes.sizes import shape_expressions

@@ -30,7 +30,7 @@ from passes.localize.audit import audit
 from passes.localize.component import Component, ancestors_within, components
 from passes.localize.doors import Door, Doorway, match
 from passes.localize.global_forms import unify_global_forms
-from passes.localize.layout import PixelLayout, pixel_layouts
+from passes.localize.layout import PixelLayout, PixelLayouts, pixel_layouts
 from passes.localize.lifted import Emitter, Grid, Lifted, NotLiftable, aten
 from passes.localize.nested import separate_nested
 from passes.localize.normalization import Norm
@@ -107,7 +107,7 @@ def localize(program: ExportedProgram, training: Training) -> Localized:
 
 
 def _localize_attentions(
-    graph: fx.Graph, layouts: dict[fx.Node, PixelLayout], image: ImageSize, training: Training
+    graph: fx.Graph, layouts: PixelLayouts, image: ImageSize, training: Training
 ) -> list[LocalSite]:
     sites = []
     for node in list(graph.nodes):
@@ -121,7 +121,7 @@ def _localize_attentions(
 
 
 def _localize_norms(
-    graph: fx.Graph, layouts: dict[fx.Node, PixelLayout], image: ImageSize, training: Training
+    graph: fx.Graph, layouts: PixelLayouts, image: ImageSize, training: Training
 ) -> list[LocalSite]:
     sites = []
     for node in list(graph.nodes):
@@ -137,7 +137,7 @@ def _localize_norms(
 def _localize_component(
     component: Component,
     graph: fx.Graph,
-    layouts: dict[fx.Node, PixelLayout],
+    layouts: PixelLayouts,
     image: ImageSize,
     training: Training,
     sites: list[LocalSite],
@@ -182,7 +182,7 @@ def _lifted(
     component: Component,
     blocked: Collection[fx.Node],
     graph: fx.Graph,
-    layouts: dict[fx.Node, PixelLayout],
+    layouts: PixelLayouts,
     image: ImageSize,
     training: Training,
 ) -> _Local:
@@ -210,20 +210,20 @@ def _lifted(
     return _Local(values, sites)
 
 
-def _check_meeting(node: fx.Node, values: dict[fx.Node, Value], layouts: dict[fx.Node, PixelLayout]) -> None:
-    statistics = [source for source in node.all_input_nodes if source in values]
+def _check_meeting(node: fx.Node, values: dict[fx.Node, Value], layouts: PixelLayouts) -> None:
+    statistics = {source: values[source] for source in node.all_input_nodes if source in values}
     if not statistics or node.target is aten.sym_size.int:
         return
     if node.op == "output":
         raise _Blocked(node, "the network returns it as it is, one vector per image")
     try:
-        meeting.check(node, layouts.get(node), statistics)
+        meeting.check(node, layouts, statistics)
     except NotLiftable as reason:
         raise _Blocked(node, str(reason)) from None
 
 
 def _rewire(
-    component: Component, values: dict[fx.Node, Value], graph: fx.Graph, layouts: dict[fx.Node, PixelLayout]
+    component: Component, values: dict[fx.Node, Value], graph: fx.Graph, layouts: PixelLayouts
 ) -> None:
     """Lets the nodes on the pixel side use the local statistics."""
     replicas: meeting.Replicas = {}
@@ -249,7 +249,7 @@ def _ask_local_batch(node: fx.Node, lifted: Lifted, graph: fx.Graph) -> None:
 
 def _grid(layout: PixelLayout, image: ImageSize, training: Training) -> Grid:
     height, width = layout.height, layout.width
-    map_ = FeatureMap.of(height.size, width.size, image, training)
+    map_ = FeatureMap.of(height.size, width.size, image, training, layout.part)
     ratio = training.nodes_per_window
     if ratio is not None and all(spacing(window, ratio) == 1 for window in map_.window):
         ratio = None

@@ -12,17 +12,19 @@ The physical tensor is brought to the layout of the result: ``[N, H, W, C]``, ``
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import sympy
 import torch
 from torch import fx
 
-from passes.localize.layout import Axis, PixelLayout
+from passes.localize.axis import Axis
+from passes.localize.layout import PixelLayout, PixelLayouts
 from passes.localize.lifted import Emitter, Lifted, NotLiftable
+from passes.localize.pointwise_operator import is_pointwise
 from passes.localize.replicate import to_extent, to_own_map
-from passes.localize.rules.pointwise import is_pointwise
+from passes.localize.rules.site import Value
 from passes.sizes import expression, same, shape_expressions
 
 aten = torch.ops.aten
@@ -47,14 +49,18 @@ def spreads(node: fx.Node) -> bool:
     return getattr(node.target, "overloadpacket", None) in _SPREADS
 
 
-def check(node: fx.Node, layout: PixelLayout | None, statistics: Sequence[fx.Node]) -> None:
+def check(node: fx.Node, layouts: PixelLayouts, statistics: Mapping[fx.Node, Value]) -> None:
     """Raises NotLiftable where ``node`` cannot take a replicated statistic in place of a global one."""
+    layout = layouts.get(node)
     if layout is None:
-        raise NotLiftable("it meets a tensor that is not a feature map of the image")
+        why = layouts.why_none(node)
+        raise NotLiftable("it meets a tensor that is not a feature map of the image" + (why and f": {why}"))
     if not is_pointwise(node) and not spreads(node):
         raise NotLiftable("it meets pixels in an operation that is not pointwise")
     rank = len(shape_expressions(node))
-    for statistic in statistics:
+    for statistic, lifted in statistics.items():
+        if isinstance(lifted, Lifted) and lifted.grid.map.part != layout.part:
+            raise NotLiftable("it is taken over another part of the image than it meets")
         shape = shape_expressions(statistic)
         if len(shape) != rank:
             raise NotLiftable("broadcasting moves the batch to another axis")

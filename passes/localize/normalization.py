@@ -25,7 +25,7 @@ from torch import fx
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
 from passes.localize.doors.door import as_map
-from passes.localize.layout import PixelLayout
+from passes.localize.layout import PixelLayout, PixelLayouts
 from passes.localize.lifted import Emitter
 from passes.localize.nested import is_mean_of
 from passes.localize.window import FeatureMap
@@ -56,7 +56,7 @@ class Norm:
     bias: fx.Node | None
 
 
-def match(node: fx.Node, layouts: dict[fx.Node, PixelLayout]) -> Norm | None:
+def match(node: fx.Node, layouts: PixelLayouts) -> Norm | None:
     """The normalisation ``node`` is, if it is one over a whole map."""
     matcher = _MATCHERS.get(node.target)
     if matcher is None or not isinstance(node.args[0], fx.Node) or node.args[0] not in layouts:

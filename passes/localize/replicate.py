@@ -14,7 +14,7 @@ import torch
 from torch import fx
 
 import passes.operators  # noqa: F401  registers torch.ops.tlc
-from passes.localize.lifted import Emitter, Lifted
+from passes.localize.lifted import Emitter, Lifted, NotLiftable
 from passes.localize.window import FeatureMap
 
 tlc = torch.ops.tlc
@@ -42,9 +42,14 @@ def to_one_grid(emit: Emitter, tensors: Sequence[Lifted]) -> list[Lifted]:
     """Lifted tensors that can be combined window by window.
 
     Tensors of one map and window stay on its interior. Those of different maps are brought to the finest.
+
+    Raises:
+        NotLiftable: the maps cover different parts of the image.
     """
     if all(tensor.grid.matches(tensors[0].grid) for tensor in tensors):
         return list(tensors)
+    if any(tensor.grid.map.part != tensors[0].grid.map.part for tensor in tensors):
+        raise NotLiftable("statistics of different parts of the image are combined")
     full = [to_own_map(emit, tensor) for tensor in tensors]
     finest = max((tensor.grid for tensor in full), key=lambda grid: _area(grid.map))
     height, width = emit.extent(finest.height), emit.extent(finest.width)

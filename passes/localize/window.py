@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import sympy
 
+from passes.localize.descent.digits import WHOLE, Interval
 from passes.sizes import ImageSize
 
 
@@ -48,6 +49,7 @@ class FeatureMap:
 
     Attributes:
         height, width: extents as expressions in the image size.
+        part: what of the image's height and width it covers, each as (first, last) of 1; a half is a map of its own.
         feature_size: the extents at the training size, in elements.
         window: height and width of the window, in elements; at run time clipped to the map.
     """
@@ -56,15 +58,23 @@ class FeatureMap:
     width: sympy.Expr
     feature_size: tuple[int, int]
     window: tuple[int, int]
+    part: tuple[Interval, Interval] = (WHOLE, WHOLE)
 
     @classmethod
-    def of(cls, height: sympy.Expr, width: sympy.Expr, image: ImageSize, training: Training) -> FeatureMap:
+    def of(
+        cls,
+        height: sympy.Expr,
+        width: sympy.Expr,
+        image: ImageSize,
+        training: Training,
+        part: tuple[Interval, Interval] = (WHOLE, WHOLE),
+    ) -> FeatureMap:
         feature = (image.at(height, *training.train_size), image.at(width, *training.train_size))
         window = tuple(
             max(1, size * base // train)
             for size, base, train in zip(feature, training.base_size, training.train_size, strict=True)
         )
-        return cls(height, width, feature, (window[0], window[1]))
+        return cls(height, width, feature, (window[0], window[1]), part)
 
     def fits(self, image: ImageSize, height: int, width: int) -> bool:
         """Whether the whole map lies inside its window for an image of ``height x width`` pixels."""

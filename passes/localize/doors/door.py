@@ -18,7 +18,7 @@ from torch import fx
 
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
-from passes.localize.layout import PixelLayout
+from passes.localize.layout import PixelLayout, PixelLayouts
 from passes.localize.lifted import (
     Emitter,
     Grid,
@@ -160,7 +160,7 @@ def reduction(
     node: fx.Node,
     kind: str,
     dims: Iterable[int] | None,
-    layouts: dict[fx.Node, PixelLayout],
+    layouts: PixelLayouts,
     local: Callable[[Doorway], Value],
     has_grid_form: bool = False,
 ) -> Door | None:

@@ -14,7 +14,7 @@ from torch import fx
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
 from passes.localize.doors.door import Door, Doorway, dims_argument, reduction
-from passes.localize.layout import PixelLayout
+from passes.localize.layout import PixelLayouts
 from passes.localize.lifted import Lifted
 from passes.localize.rules.site import Value
 from passes.sizes import expression
@@ -23,7 +23,7 @@ aten = torch.ops.aten
 tlc = torch.ops.tlc
 
 
-def match(node: fx.Node, layouts: dict[fx.Node, PixelLayout]) -> Door | None:
+def match(node: fx.Node, layouts: PixelLayouts) -> Door | None:
     if node.target in (aten.amax.default, aten.max.dim):
         return reduction(node, "global maximum", dims_argument(node), layouts, local_maximum)
     if node.target in (aten.amin.default, aten.min.dim):

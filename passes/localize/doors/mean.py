@@ -12,14 +12,14 @@ from torch import fx
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
 from passes.localize.doors.door import Door, Doorway, dims_argument, reduction
-from passes.localize.layout import PixelLayout
+from passes.localize.layout import PixelLayouts
 from passes.localize.lifted import Lifted
 
 aten = torch.ops.aten
 tlc = torch.ops.tlc
 
 
-def match(node: fx.Node, layouts: dict[fx.Node, PixelLayout]) -> Door | None:
+def match(node: fx.Node, layouts: PixelLayouts) -> Door | None:
     if node.target is aten.mean.dim:
         return reduction(node, "global mean", dims_argument(node), layouts, local_mean, has_grid_form=True)
     if node.target is aten.sum.dim_IntList:

@@ -14,14 +14,14 @@ from torch import fx
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
 from passes.localize.doors.door import Door, Doorway, dims_argument, reduction
-from passes.localize.layout import PixelLayout
+from passes.localize.layout import PixelLayouts
 from passes.localize.lifted import Lifted
 
 aten = torch.ops.aten
 tlc = torch.ops.tlc
 
 
-def match(node: fx.Node, layouts: dict[fx.Node, PixelLayout]) -> Door | None:
+def match(node: fx.Node, layouts: PixelLayouts) -> Door | None:
     if node.target is not aten.linalg_vector_norm.default:
         return None
     order = bound_arguments(node)["ord"]

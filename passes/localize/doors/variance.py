@@ -18,7 +18,7 @@ from torch import fx
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
 from passes.localize.doors.door import Door, Doorway, dims_argument, reduction
-from passes.localize.layout import PixelLayout
+from passes.localize.layout import PixelLayouts
 from passes.localize.lifted import Lifted
 from passes.localize.rules.site import Value
 from passes.sizes import expression
@@ -34,7 +34,7 @@ _KINDS = {
 }
 
 
-def match(node: fx.Node, layouts: dict[fx.Node, PixelLayout]) -> Door | None:
+def match(node: fx.Node, layouts: PixelLayouts) -> Door | None:
     packet = getattr(node.target, "overloadpacket", None)
     if packet not in _KINDS or "dim" not in bound_arguments(node):
         return None

@@ -16,7 +16,7 @@ from torch import fx
 
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.localize.doors.door import Door, Doorway, as_map
-from passes.localize.layout import PixelLayout
+from passes.localize.layout import PixelLayout, PixelLayouts
 from passes.localize.lifted import Lifted, NotLiftable
 from passes.sizes import shape_expressions
 
@@ -37,7 +37,7 @@ class Weights:
     layout: PixelLayout
 
 
-def match(node: fx.Node, layouts: dict[fx.Node, PixelLayout]) -> Door | None:
+def match(node: fx.Node, layouts: PixelLayouts) -> Door | None:
     if getattr(node.target, "overloadpacket", None) not in (aten.matmul, aten.bmm):
         return None
     left, right = node.args[:2]
@@ -60,7 +60,7 @@ def _match(
     axis: int,
     weights: fx.Node,
     kept: int,
-    layouts: dict[fx.Node, PixelLayout],
+    layouts: PixelLayouts,
 ) -> Door | None:
     """``kept`` is the axis of the weights that is not contracted: one weighting means extent 1 there."""
     layout = layouts.get(pixels)
@@ -68,6 +68,8 @@ def _match(
         return None
     softmax = _softmax_behind(weights, layouts)
     if softmax is None or shape_expressions(weights)[kept] != 1 or not _is_one_map(softmax):
+        return None
+    if not softmax.layout.is_same_map(layout):
         return None
     return Door(
         node, "softmax-weighted sum", pixels, layout, (axis,), partial(local_context, weights=softmax)
@@ -80,7 +82,7 @@ def _is_one_map(weights: Weights) -> bool:
     return all(size == 1 for axis, size in enumerate(shape) if axis not in (0, weights.layout.height_axis))
 
 
-def _softmax_behind(node: fx.Node, layouts: dict[fx.Node, PixelLayout]) -> Weights | None:
+def _softmax_behind(node: fx.Node, layouts: PixelLayouts) -> Weights | None:
     """The softmax over flattened pixels that ``node`` only reshapes."""
     while getattr(node.target, "overloadpacket", None) in _RESHAPES:
         node = node.all_input_nodes[0]

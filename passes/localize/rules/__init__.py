@@ -7,6 +7,7 @@ from typing import Any
 from torch import fx
 
 from passes.localize.lifted import NotLiftable
+from passes.localize.pointwise_operator import is_pointwise
 from passes.localize.rules import channels, linear, normalization, pointwise, pool, reshape
 from passes.localize.rules.site import Rule, Site, Value
 
@@ -33,7 +34,7 @@ def _rule(node: fx.Node) -> Rule:
     key = getattr(node.target, "overloadpacket", node.target)
     if key in _RULES:
         return _RULES[key]
-    if pointwise.is_pointwise(node):
+    if is_pointwise(node):
         return pointwise.lift_pointwise
     raise NotLiftable("no rule covers this operation")
 

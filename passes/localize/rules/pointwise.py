@@ -16,17 +16,6 @@ from passes.localize.rules.site import Rule, Site
 aten = torch.ops.aten
 
 
-def is_pointwise(node: fx.Node) -> bool:
-    """Whether the node computes each element of its result from the broadcast elements of its operands."""
-    if isinstance(node.target, torch._ops.OpOverload):
-        return torch.Tag.pointwise in node.target.tags or node.target in (
-            aten._to_copy.default,
-            aten.to.dtype,
-            aten.type_as.default,
-        )
-    return False
-
-
 def lift_pointwise(site: Site) -> Lifted:
     site = site.on_one_grid()
     shape = result_shape(site.node)
