@@ -1,0 +1,59 @@
+"""Converted files of published architectures are what the eager localiser computes, far beyond their windows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import tlcconvert
+from benchmarks.coverage_conversion import TRAIN_SIZE, converted
+from benchmarks.coverage_subjects import SUBJECTS
+from tests.oracles.comparison import distance_from_oracle
+from tlcconvert.load import load_network
+
+pytest.importorskip("spandrel_extra_arches")
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+TOLERANCE = 1e-5
+QUICK = ("RCAN", "NAFNet")
+LOCAL = (
+    "RCAN", "NAFNet", "HINet", "MPRNet", "Restormer", "FBCNN", "UpCunet2x", "MixDehazeNet", "KBNet_s",
+    "RetinexFormer",
+    "HVICIDNet", "MMRealSR", "OmniSR", "HAT", "DAT", "CRAFT", "FDAT", "MIRNet2", "M3SNet", "FeMaSR", "AdaCode",
+    "UpCunet3x", "UpCunet4x", "UpCunet2x_fast", "KBNet_l", "RealPLKSR",
+)  # fmt: skip
+"""Every row of the coverage table that has local statistics."""
+AT_720x1280 = ("RCAN", "NAFNet", "HINet", "Restormer", "RealPLKSR", "CRAFT", "OmniSR")
+"""Those that take less than five minutes and 12 GB there, in float64 on one core."""
+
+
+def _distance(name: str, size: tuple[int, int]) -> float:
+    network = next(subject for subject in SUBJECTS if subject.name == name).network()
+    model = converted(network).model.SerializeToString()
+    return distance_from_oracle(
+        network.module, model, size, train_size=TRAIN_SIZE, output_index=network.output_index or 0
+    )
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_file_is_the_network_with_statistics_over_windows(name: str) -> None:
+    assert _distance(name, (176, 240)) <= TOLERANCE
+
+
+def test_the_sample_denoiser_is_its_network_with_statistics_over_windows() -> None:
+    network = load_network(SAMPLES / "denoiser.pth")
+    model = tlcconvert.convert(network.module, 64).model.SerializeToString()
+    assert distance_from_oracle(network.module, model, (176, 240), train_size=64) <= TOLERANCE
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", LOCAL)
+def test_every_architecture_at_272x400(name: str) -> None:
+    assert _distance(name, (272, 400)) <= TOLERANCE
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", AT_720x1280)
+def test_large_maps_at_720x1280(name: str) -> None:
+    assert _distance(name, (720, 1280)) <= TOLERANCE
