@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import operator
 import re
 
 import numpy as np
@@ -11,16 +13,22 @@ import onnx_ir.passes.common as common
 import torch
 import torch.onnx.errors
 from onnxscript import optimizer
+from torch import fx
 from torch.export import ExportedProgram
 
+from passes.program import where
 from passes.quick_symbols import quick_symbols
 from tlcconvert.capture import silence
 from tlcconvert.errors import CaptureError
+from tlcconvert.exact_extents import lowered_whole_number, whole_number, write_extents_exactly
 from tlcconvert.external_weights import ExternalWeights
+from tlcconvert.known_ratios import resize_by_known_ratios
 from tlcconvert.known_types import known_types
 from tlcconvert.local_decomposition import Table, decompose
 from tlcconvert.lowering import IN_LOOPS, Translations
 from tlcconvert.lowering.loops.subgraph import number_bodies
+
+_WITH_POSITIONS = (torch.ops.aten.adaptive_max_pool1d.default, torch.ops.aten.adaptive_max_pool2d.default)
 
 
 def lower(
@@ -31,7 +39,7 @@ def lower(
     weights: ExternalWeights | None = None,
     translations: Translations = IN_LOOPS,
 ) -> onnx.ModelProto:
-    """``program`` as an ONNX model of the given opset, its ``tlc::`` operators written out.
+    """``program`` as an ONNX model of the given opset, its ``tlc::`` operators written out; it is not changed.
 
     Args:
         program: functional graph with symbolic batch, height and width.
@@ -43,11 +51,12 @@ def lower(
     Raises:
         CaptureError: an operation has no ONNX form; the message is the exporter's reason.
     """
-    # Guards restate what the example satisfied; capture has proven sizes by running them, and the rewritten
-    # graph need not satisfy them.
-    program._guards_code = []
+    _refuse_positions(program)
+    program = _own_copy(program)
     _decompose_only_where_needed(program)
     _count_axes_from_the_front(program)
+    resize_by_known_ratios(program.graph)
+    write_extents_exactly(program.graph)
     try:
         with silence(), torch.no_grad(), quick_symbols(), known_types():
             exported = torch.onnx.export(
@@ -56,7 +65,7 @@ def lower(
                 opset_version=opset,
                 input_names=input_names,
                 output_names=output_names,
-                custom_translation_table=translations,
+                custom_translation_table={**translations, whole_number: lowered_whole_number},
                 optimize=False,
                 verbose=False,
             )
@@ -66,6 +75,31 @@ def lower(
     with silence():
         simplified = _simplified(exported.model)
     return ir.to_proto(simplified) if weights is None else weights.store(simplified)
+
+
+def _own_copy(program: ExportedProgram) -> ExportedProgram:
+    """A program with a graph of its own, over the same tensors.
+
+    Without guards: these restate what the example satisfied; capture has proven sizes by running them, and the
+    rewritten graph need not satisfy them.
+    """
+    own = copy.copy(program)
+    own._graph_module = fx.GraphModule(program.graph_module, copy.deepcopy(program.graph))
+    own._graph_signature = copy.deepcopy(program.graph_signature)
+    own._state_dict, own._constants = dict(program.state_dict), dict(program.constants)
+    own._guards_code = []
+    return own
+
+
+def _refuse_positions(program: ExportedProgram) -> None:
+    """Adaptive max pools are lowered without the positions of their maxima."""
+    for node in program.graph.nodes:
+        pool = node.args[0] if node.target is operator.getitem else None
+        if isinstance(pool, fx.Node) and pool.target in _WITH_POSITIONS and node.args[1] == 1 and node.users:
+            raise CaptureError(
+                f"The positions of the maxima of an adaptive max pool at {where(pool)} have no ONNX form: "
+                "it is called with return_indices=True, and the network reads them."
+            )
 
 
 def _decompose_only_where_needed(program: ExportedProgram) -> None:

@@ -1,5 +1,8 @@
 """How each ``tlc::`` operator is written in standard ONNX operators, one file per operator.
 
+So are PyTorch's own pools and resizes, which the exporter writes for the sizes of the example (adaptive pools), with
+coordinates of its own (resizes by a factor) or without one of their arguments (``divisor_override``).
+
 ``LOOPLESS`` and ``IN_LOOPS`` are for ``torch.onnx.export(program, dynamo=True, custom_translation_table=...)``,
 the second for runtimes that run Scan and Loop well. The functions use operators of opset 18 whose meaning has not
 changed up to opset 24, and take float32.
@@ -11,6 +14,8 @@ from typing import Any
 import torch
 
 import passes.operators  # noqa: F401  (registers torch.ops.tlc)
+from tlcconvert.lowering.adaptive_pool import ADAPTIVE_POOLS
+from tlcconvert.lowering.average_pool import average_pool
 from tlcconvert.lowering.grid_mean import grid_mean
 from tlcconvert.lowering.grid_normalize import grid_normalize
 from tlcconvert.lowering.grid_spread import grid_spread
@@ -26,6 +31,7 @@ from tlcconvert.lowering.loops.window_attention import window_attention_by_cells
 from tlcconvert.lowering.nearest import nearest
 from tlcconvert.lowering.replicate import replicate
 from tlcconvert.lowering.replicated_product import replicated_product
+from tlcconvert.lowering.resize import RESIZES
 from tlcconvert.lowering.spread_product import spread_product
 from tlcconvert.lowering.window_attention import window_attention
 
@@ -46,6 +52,9 @@ LOOPLESS: Translations = {
     torch.ops.tlc.replicated_product.default: replicated_product,
     torch.ops.tlc.spread_product.default: spread_product,
     torch.ops.tlc.window_attention.default: window_attention,
+    torch.ops.aten.avg_pool2d.default: average_pool,
+    **ADAPTIVE_POOLS,
+    **RESIZES,
 }
 
 IN_LOOPS: Translations = LOOPLESS | {
