@@ -51,6 +51,9 @@ def with_own_graph(program: ExportedProgram) -> ExportedProgram:
     """A program over the same tensors whose graph can be changed without changing that of ``program``."""
     own = copy.copy(program)
     own._graph_module = fx.GraphModule(program.graph_module, copy.deepcopy(program.graph))
+    for node, copied in zip(program.graph.nodes, own.graph.nodes, strict=True):
+        # A copy renames what is called like one of Python's own functions, such as an image named ``input``.
+        copied.name = node.name
     own._graph_signature = copy.deepcopy(program.graph_signature)
     own._state_dict, own._constants = dict(program.state_dict), dict(program.constants)
     return own

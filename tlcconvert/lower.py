@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import operator
 import re
 
@@ -16,11 +15,12 @@ from onnxscript import optimizer
 from torch import fx
 from torch.export import ExportedProgram
 
-from passes.program import where
+from passes.program import where, with_own_graph
 from passes.quick_symbols import quick_symbols
 from tlcconvert.capture import silence
 from tlcconvert.errors import CaptureError
 from tlcconvert.exact_extents import lowered_whole_number, whole_number, write_extents_exactly
+from tlcconvert.export_guards import drop_guards
 from tlcconvert.external_weights import ExternalWeights
 from tlcconvert.known_ratios import resize_by_known_ratios
 from tlcconvert.known_types import known_types
@@ -52,7 +52,8 @@ def lower(
         CaptureError: an operation has no ONNX form; the message is the exporter's reason.
     """
     _refuse_positions(program)
-    program = _own_copy(program)
+    program = with_own_graph(program)
+    drop_guards(program)
     _decompose_only_where_needed(program)
     _count_axes_from_the_front(program)
     resize_by_known_ratios(program.graph)
@@ -75,20 +76,6 @@ def lower(
     with silence():
         simplified = _simplified(exported.model)
     return ir.to_proto(simplified) if weights is None else weights.store(simplified)
-
-
-def _own_copy(program: ExportedProgram) -> ExportedProgram:
-    """A program with a graph of its own, over the same tensors.
-
-    Without guards: these restate what the example satisfied; capture has proven sizes by running them, and the
-    rewritten graph need not satisfy them.
-    """
-    own = copy.copy(program)
-    own._graph_module = fx.GraphModule(program.graph_module, copy.deepcopy(program.graph))
-    own._graph_signature = copy.deepcopy(program.graph_signature)
-    own._state_dict, own._constants = dict(program.state_dict), dict(program.constants)
-    own._guards_code = []
-    return own
 
 
 def _refuse_positions(program: ExportedProgram) -> None:
