@@ -16,6 +16,7 @@ from passes.sizes import ImageSize
 from tlcconvert.capture import Captured
 from tlcconvert.eager_reference import tensors_of
 from tlcconvert.errors import ParityError
+from tlcconvert.narrowed_sizes import has_wider_multiple
 from tlcconvert.options import Options
 from tlcconvert.parity import Parity
 from tlcconvert.size_requirements import SizeRequirements
@@ -159,7 +160,7 @@ def _joined(*parities: Parity) -> Parity:
 
 def _plan(subject: Subject, options: Options, purse: Purse, also_at: Sequence[Size]) -> Plan:
     requirements = subject.captured.requirements
-    taken = _as_they_are if options.size_wrapper else requirements.up
+    taken = _taken(options, requirements)
     if options.static_size:
         size = (1, *options.static_size)
         return Plan(
@@ -239,8 +240,13 @@ def _unchanged(subject: Subject, plan: Plan) -> Parity:
 
 
 def _bare(subject: Subject, plan: Plan) -> Parity:
-    """Where the file pads and the network would not have needed it: against the network as it is."""
+    """Where the file pads and the network would not have needed it: against the network as it is.
+
+    A multiple that was widened knowingly is known to differ there; how far is among the notes.
+    """
     requirements = subject.captured.requirements
+    if has_wider_multiple(subject.captured.accepted, requirements):
+        return Parity(())
     padded = [
         trial
         for trial in plan.unchanged
@@ -278,7 +284,7 @@ def _twin(subject: Subject, options: Options, purse: Purse, report: Callable[[st
 
 
 def _twin_trials(twin: Twin, subject: Subject, options: Options, train: int) -> list[Trial]:
-    taken = _as_they_are if options.size_wrapper else subject.captured.requirements.up
+    taken = _taken(options, subject.captured.requirements)
     height, width = twin.localized.training.base_size
     around = f"train size {train}"
     return [
@@ -295,8 +301,15 @@ def _twin_trials(twin: Twin, subject: Subject, options: Options, train: int) -> 
     ]
 
 
-def _as_they_are(extent: int) -> int:
-    return extent
+def _taken(options: Options, requirements: SizeRequirements) -> Callable[[int], int]:
+    """The extent nearest to one that is asked for which the file takes."""
+
+    def taken(extent: int) -> int:
+        if not options.size_wrapper:
+            extent = requirements.up(extent)
+        return extent if requirements.maximum is None else min(extent, requirements.maximum)
+
+    return taken
 
 
 def _label(size: Size) -> str:

@@ -107,6 +107,8 @@ def planned(
         fitted = (batch, taken(height), taken(width))
         if any(trial.size == fitted and trial.is_photograph == is_photograph for trial in plan.trials):
             return
+        if fitted[1] < height or fitted[2] < width:
+            purpose = "as large as the file takes"
         purse.pay(fitted)
         plan.trials.append(Trial(fitted, purpose, is_photograph))
 
