@@ -33,7 +33,7 @@ from tlcconvert.metadata import describe, state_sha256
 from tlcconvert.network_inputs import ExtraInput, NetworkInputs
 from tlcconvert.options import Options, Size
 from tlcconvert.output_extents import Extents
-from tlcconvert.output_growth import images_kept, output_growth
+from tlcconvert.output_growth import images_kept, output_growth, padding_note
 from tlcconvert.outputs import OneOutput, keep_output, output_names
 from tlcconvert.parity import Parity
 from tlcconvert.pixels import Pixels
@@ -190,6 +190,8 @@ def _convert_captured(
     extents, output_notes = images_kept(growths, range(len(growths)) if kept is None else [kept])
     if not serves_an_image(requirements, extents):
         options = replace(options, size_wrapper=False)
+    if options.size_wrapper:
+        output_notes += padding_note(captured, range(len(growths)) if kept is None else [kept], extents)
     _refuse_static_size(options, requirements, extents)
     with stages("fold"):
         folded = _folded(program, options)
