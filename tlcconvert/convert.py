@@ -162,13 +162,14 @@ def convert_network(
     if isinstance(network, ClassSR):
         return convert_from_options(network, options, known, progress)
     options.routing.refuse_for_other_networks()
-    channels = known.input_channels or input_channels_of(network)
-    if channels is None:
-        raise InputError(
-            "Nothing tells how many channels the image has: pass --input-channels (input_channels=)."
-        )
     stages = Stages(progress or (lambda _: None))
     with stages("capture"):
+        channels = known.input_channels or input_channels_of(network, known.extra_inputs)
+        if channels is None:
+            raise InputError(
+                "Nothing tells how many channels the image has: pass --input-channels (input_channels=)."
+            )
+        stages.report(f"images of {channels} channels")
         captured = capture(
             network,
             input_channels=channels,
