@@ -37,7 +37,7 @@ from tlcconvert.network_inputs import ExtraInput, NetworkInputs
 from tlcconvert.options import Options, Size
 from tlcconvert.out_of_memory import memory_named, refuse_left_out
 from tlcconvert.output_extents import Extents
-from tlcconvert.output_growth import images_kept, output_growth
+from tlcconvert.output_growth import images_kept, output_growth, padding_note
 from tlcconvert.outputs import OneOutput, keep_output, output_names
 from tlcconvert.parity import Parity
 from tlcconvert.pixels import Pixels
@@ -190,14 +190,15 @@ def _convert(
     if isinstance(network, ClassSR):
         return convert_from_options(network, options, known, progress)
     options.routing.refuse_for_other_networks()
-    channels = known.input_channels or input_channels_of(network)
-    if channels is None:
-        raise InputError(
-            "Nothing tells how many channels the image has: pass --input-channels (input_channels=)."
-        )
-    _refuse_images_without_memory(options, channels)
     stages = Stages(progress or (lambda _: None))
     with stages("capture"):
+        channels = known.input_channels or input_channels_of(network, known.extra_inputs)
+        if channels is None:
+            raise InputError(
+                "Nothing tells how many channels the image has: pass --input-channels (input_channels=)."
+            )
+        _refuse_images_without_memory(options, channels)
+        stages.report(f"images of {channels} channels")
         captured = capture(
             network,
             input_channels=channels,
@@ -220,6 +221,8 @@ def _convert_captured(
     extents, output_notes = images_kept(growths, range(len(growths)) if kept is None else [kept])
     if not serves_an_image(requirements, extents):
         options = replace(options, size_wrapper=False)
+    if options.size_wrapper:
+        output_notes += padding_note(captured, range(len(growths)) if kept is None else [kept], extents)
     _refuse_static_size(options, requirements, extents)
     refuse_larger([*options.verify_sizes, *filter(None, [options.static_size])], requirements)
     with stages("fold"):

@@ -99,6 +99,27 @@ def images_kept(
     return tuple(growths[output].extents for output in kept), tuple(notes)
 
 
+def padding_note(
+    captured: Captured, kept: Sequence[int], extents: Sequence[Extents | None]
+) -> tuple[str, ...]:
+    """A note on a size which the network runs at and the file pads, as the network drops or adds pixels there."""
+    requirements = captured.requirements
+    network = _on_shapes(captured) if requirements.multiple > 1 else None
+    if network is None:
+        return ()
+    size = (requirements.up(_SMALL[0]) + 1, requirements.up(_SMALL[1]) + 1)
+    accepted = network(*size, 1)
+    for output, image in zip(kept, extents, strict=True):
+        if not accepted or image is None or _last_two(accepted, output) == image.at(*size):
+            continue
+        returned, stated = _pixels(_last_two(accepted, output)), _pixels(image.at(*size))
+        return (
+            f"the network also runs at sizes that are no multiple of {requirements.multiple}, but returns {returned} "
+            f"pixels for {_pixels(size)}: the file pads such images and returns {stated}",
+        )
+    return ()
+
+
 class _Shapes:
     """The output shapes at (height, width) of the network, or of its graph where only that runs on shapes."""
 
@@ -295,7 +316,7 @@ def _fixed(inside: _Inside, output: fx.Node, axis: int, image: Pixels, extents: 
     if extents == (1, 1):
         return Growth(Kind.OTHER)
     ending = _first_without(lambda node: inside.grows(node, axis), output)
-    is_cut = extents[axis] > 1 and (ending is None or any(map(inside.is_map, ending.all_input_nodes)))
+    is_cut = ending is None or inside.is_cut(ending, axis)
     reason = (
         f"The network's output does not grow with the image: it is {_pixels(extents)} pixels for an image of "
         f"{_pixels(image)} and any of more {('rows', 'columns')[axis]}{_place('; growth ends at', ending)}."
@@ -332,6 +353,11 @@ class _Inside:
             for axis, (long, longer) in enumerate(self._pairs)
             for own in (0, 1)
         )
+
+    def is_cut(self, node: fx.Node, axis: int) -> bool:
+        """Whether ``node`` makes a map of a map, and of a fixed number of rows (``axis`` 0) or columns (1)."""
+        shape = self._pairs[axis][0][node]
+        return len(shape) >= 4 and shape[axis - 2] > 1 and any(map(self.is_map, node.all_input_nodes))
 
 
 def _first_without(has: Callable[[fx.Node], bool], output: fx.Node) -> fx.Node | None:

@@ -73,6 +73,10 @@ class SizeProbe:
         self._believes_shapes: bool | None = None
         self._seen: dict[tuple[int, int, int], Accepted] = {}
 
+    @property
+    def channels(self) -> int:
+        return self._inputs.channels
+
     def __call__(self, height: int, width: int, batch: int = _PROBE_BATCH) -> Accepted:
         key = (height, width, batch)
         if key not in self._seen:
@@ -246,7 +250,11 @@ def _one_image(probe: SizeProbe, size: int) -> str:
 
 def _why_no_size(probe: SizeProbe, known: int | None, base: int) -> str:
     if known is None:
-        return f"The network accepts no size that was tried; at {base}x{base}: {probe(base, base).reason}."
+        image = f"{probe.channels} channels and {base}x{base} pixels"
+        return (
+            f"The network accepts no size that was tried; an image of {image}: {probe(base, base).reason}; "
+            "another number of channels is set by --input-channels (input_channels=)."
+        )
     double = 2 * known
     if not probe(double, double, 1):
         why = f"; at {double}x{double}: {probe(double, double, 1).reason}"
