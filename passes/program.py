@@ -7,6 +7,7 @@ the signature names every placeholder.
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -50,6 +51,18 @@ def user_inputs(program: ExportedProgram) -> list[fx.Node]:
     """The placeholders a caller feeds, in calling order."""
     names = set(program.graph_signature.user_inputs)
     return [node for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
+
+
+def graph_copy(program: ExportedProgram) -> fx.Graph:
+    """A copy of the program's graph whose nodes keep the names the signature knows them by.
+
+    fx gives a placeholder called like a built-in, such as ``input``, another name when it copies it.
+    """
+    copied = copy.deepcopy(program.graph)
+    for original, node in zip(program.graph.nodes, copied.nodes, strict=True):
+        if node.name != original.name:
+            node.name = original.name
+    return copied
 
 
 def add_parameter(program: ExportedProgram, name: str, tensor: torch.Tensor) -> fx.Node:

@@ -16,7 +16,7 @@ from onnxscript import optimizer
 from torch import fx
 from torch.export import ExportedProgram
 
-from passes.program import where
+from passes.program import graph_copy, where
 from passes.quick_symbols import quick_symbols
 from tlcconvert.capture import silence
 from tlcconvert.errors import CaptureError
@@ -84,7 +84,7 @@ def _own_copy(program: ExportedProgram) -> ExportedProgram:
     rewritten graph need not satisfy them.
     """
     own = copy.copy(program)
-    own._graph_module = fx.GraphModule(program.graph_module, copy.deepcopy(program.graph))
+    own._graph_module = fx.GraphModule(program.graph_module, graph_copy(program))
     own._graph_signature = copy.deepcopy(program.graph_signature)
     own._state_dict, own._constants = dict(program.state_dict), dict(program.constants)
     own._guards_code = []
