@@ -50,10 +50,7 @@ def state(program: ExportedProgram) -> dict[str, torch.Tensor]:
 def with_own_graph(program: ExportedProgram) -> ExportedProgram:
     """A program over the same tensors whose graph can be changed without changing that of ``program``."""
     own = copy.copy(program)
-    own._graph_module = fx.GraphModule(program.graph_module, copy.deepcopy(program.graph))
-    for node, copied in zip(program.graph.nodes, own.graph.nodes, strict=True):
-        # A copy renames what is called like one of Python's own functions, such as an image named ``input``.
-        copied.name = node.name
+    own._graph_module = fx.GraphModule(program.graph_module, graph_copy(program))
     own._graph_signature = copy.deepcopy(program.graph_signature)
     own._state_dict, own._constants = dict(program.state_dict), dict(program.constants)
     return own
@@ -63,6 +60,18 @@ def user_inputs(program: ExportedProgram) -> list[fx.Node]:
     """The placeholders a caller feeds, in calling order."""
     names = set(program.graph_signature.user_inputs)
     return [node for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
+
+
+def graph_copy(program: ExportedProgram) -> fx.Graph:
+    """A copy of the program's graph whose nodes keep the names the signature knows them by.
+
+    fx gives a placeholder called like a built-in, such as ``input``, another name when it copies it.
+    """
+    copied = copy.deepcopy(program.graph)
+    for original, node in zip(program.graph.nodes, copied.nodes, strict=True):
+        if node.name != original.name:
+            node.name = original.name
+    return copied
 
 
 def add_parameter(program: ExportedProgram, name: str, tensor: torch.Tensor) -> fx.Node:

@@ -23,7 +23,7 @@ from passes.decompose.local_softmax_mean import local_softmax_mean
 from passes.decompose.local_variance import local_variance
 from passes.decompose.resample import nearest, replicate, replicated_product
 from passes.decompose.window_attention import window_attention
-from passes.program import compute_values
+from passes.program import compute_values, graph_copy
 from passes.simplify.common_subexpressions import share_common_subexpressions
 from passes.sizes import expression
 
@@ -57,7 +57,7 @@ def decompose(program: ExportedProgram, example: tuple[int, int]) -> ExportedPro
         example: height and width, in pixels, of the image new symbols take their examples from; larger than
             the windows.
     """
-    graph = copy.deepcopy(program.graph)
+    graph = graph_copy(program)
     for node in list(graph.nodes):
         if node.target in DECOMPOSITIONS:
             replace(node, DECOMPOSITIONS[node.target])
