@@ -9,16 +9,19 @@ spectrum, a sorted or a transposed map has them too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import fx
 
 from passes.localize.axis import Axis
-from passes.localize.descent import descend
+from passes.localize.descent import descend, first_clash
 from passes.localize.descent.digits import PIXELS, WHOLE, Axes, Counts, Digit, Interval
 from passes.localize.descent.operation import Result, axes_by_shape
 from passes.sizes import ImageSize, same, shape_expressions
+
+Part = tuple[Interval, Interval]
+"""What of the image's height and of its width a map covers."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class PixelLayout:
     width_axis: int
     height: Axis
     width: Axis
-    part: tuple[Interval, Interval] = (WHOLE, WHOLE)
+    part: Part = (WHOLE, WHOLE)
 
     @property
     def is_flat(self) -> bool:
@@ -66,6 +69,33 @@ class PixelLayouts:
 
     def __contains__(self, node: object) -> bool:
         return node in self.layouts
+
+    def is_free(self, node: fx.Node) -> bool:
+        """Whether ``node`` is a map by its shape alone: one number spread over it, or numbers by position."""
+        axes = self.digits.get(node)
+        return (
+            node in self.layouts
+            and isinstance(axes, tuple)
+            and all(digit.is_free for digits in axes for digit in digits if digit.counts in PIXELS)
+        )
+
+    def first_clash(self, parts: Mapping[fx.Node, Part]) -> fx.Node | None:
+        """The first tensor out of order if free nodes held the pixels of a part of the image; see ``descend``."""
+        maps = {node: self._filled(node, part) for node, part in parts.items() if self.is_free(node)}
+        graph = next(iter(self.digits)).graph
+        return first_clash(graph, self.image, self.digits, maps) if maps else None
+
+    def _filled(self, node: fx.Node, part: Part) -> Axes:
+        axes = self.digits[node]
+        assert isinstance(axes, tuple)
+        of = dict(zip(PIXELS, part, strict=True))
+        return tuple(
+            tuple(
+                replace(digit, is_free=False, part=of[digit.counts]) if digit.counts in of else digit
+                for digit in digits
+            )
+            for digits in axes
+        )
 
     def why_none(self, node: fx.Node) -> str:
         """What took the pixels of ``node`` from their places, or ``""`` where nothing is known to have."""

@@ -207,11 +207,20 @@ def _lifted(
             raise _Blocked(node, str(reason)) from None
     for node in component.meetings:
         _check_meeting(node, values, layouts)
+    meetings = {node: _statistics(node, values) for node in component.meetings}
+    try:
+        meeting.check_order(meetings, layouts)
+    except meeting.Disorder as reason:
+        raise _Blocked(reason.node, str(reason)) from None
     return _Local(values, sites)
 
 
+def _statistics(node: fx.Node, values: dict[fx.Node, Value]) -> dict[fx.Node, Value]:
+    return {source: values[source] for source in node.all_input_nodes if source in values}
+
+
 def _check_meeting(node: fx.Node, values: dict[fx.Node, Value], layouts: PixelLayouts) -> None:
-    statistics = {source: values[source] for source in node.all_input_nodes if source in values}
+    statistics = _statistics(node, values)
     if not statistics or node.target is aten.sym_size.int:
         return
     if node.op == "output":

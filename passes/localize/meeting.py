@@ -12,7 +12,7 @@ The physical tensor is brought to the layout of the result: ``[N, H, W, C]``, ``
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sympy
@@ -25,6 +25,7 @@ from passes.localize.lifted import Emitter, Lifted, NotLiftable
 from passes.localize.pointwise_operator import is_pointwise
 from passes.localize.replicate import to_extent, to_own_map
 from passes.localize.rules.site import Value
+from passes.program import where
 from passes.sizes import expression, same, shape_expressions
 
 aten = torch.ops.aten
@@ -59,7 +60,7 @@ def check(node: fx.Node, layouts: PixelLayouts, statistics: Mapping[fx.Node, Val
         raise NotLiftable("it meets pixels in an operation that is not pointwise")
     rank = len(shape_expressions(node))
     for statistic, lifted in statistics.items():
-        if isinstance(lifted, Lifted) and lifted.grid.map.part != layout.part:
+        if isinstance(lifted, Lifted) and lifted.grid.map.part != layout.part and not layouts.is_free(node):
             raise NotLiftable("it is taken over another part of the image than it meets")
         shape = shape_expressions(statistic)
         if len(shape) != rank:
@@ -72,6 +73,42 @@ def check(node: fx.Node, layouts: PixelLayouts, statistics: Mapping[fx.Node, Val
             if axis not in layout.axes
         ):
             raise NotLiftable("it is copied along channels and pixels at once")
+
+
+def check_order(meetings: Mapping[fx.Node, Mapping[fx.Node, Value]], layouts: PixelLayouts) -> None:
+    """Raises Disorder where a statistic, spread over a map, would go on to pixels in another order.
+
+    Args:
+        meetings: the statistics of every meeting.
+    """
+    parts = {
+        node: value.grid.map.part
+        for node, statistics in meetings.items()
+        for value in statistics.values()
+        if isinstance(value, Lifted)
+    }
+    clash = layouts.first_clash(parts)
+    if clash is not None:
+        culprit = next(node for node in _before(clash) if node in parts and layouts.is_free(node))
+        raise Disorder(culprit, clash)
+
+
+class Disorder(Exception):
+    """A spread statistic, ``node``, and where it ``meets`` pixels in another order."""
+
+    def __init__(self, node: fx.Node, meets: fx.Node) -> None:
+        super().__init__(f"spread over a map, it goes on to pixels in another order at {where(meets)}")
+        self.node = node
+
+
+def _before(node: fx.Node) -> Iterator[fx.Node]:
+    pending, seen = [node], {node}
+    while pending:
+        for source in pending.pop().all_input_nodes:
+            if source not in seen:
+                seen.add(source)
+                pending.append(source)
+                yield source
 
 
 def meet(

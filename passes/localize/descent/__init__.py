@@ -8,6 +8,7 @@ An operation without a rule ends the descent: what it makes holds no pixels, wha
 from __future__ import annotations
 
 import operator
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ import torch
 from torch import fx
 
 from passes.localize.axis import Axis
-from passes.localize.descent.digits import Axes, Counts, channels, whole
+from passes.localize.descent.digits import Axes, Counts, Digits, channels, whole
 from passes.localize.descent.operation import NoRule, Operation, Result, axes_by_shape
 from passes.localize.descent.rules import rule_of
 from passes.localize.descent.sampled import is_constant, sampled
@@ -40,6 +41,42 @@ def descend(graph: fx.Graph, image: ImageSize) -> Mapping[fx.Node, Result]:
             if result is not None:
                 known[node] = _with_extents(node, result) if isinstance(result, tuple) else result
     return known
+
+
+def first_clash(
+    graph: fx.Graph, image: ImageSize, known: Mapping[fx.Node, Result], maps: Mapping[fx.Node, Axes]
+) -> fx.Node | None:
+    """The first tensor that would no longer count what it does if nodes the same everywhere became ``maps``.
+
+    Numbers spread over a map fit any order of pixels; once they differ from place to place they have one.
+    """
+    changed: dict[fx.Node, Result] = dict(maps)
+    both = ChainMap(changed, dict(known))
+    for node in graph.nodes:
+        if node in maps or not any(source in changed for source in node.all_input_nodes):
+            continue
+        result = _result(Operation(node, image, both))
+        if result is None:
+            continue
+        pairs = _pairs(known.get(node), result)
+        if any(_is_firm(old) and old != new for old, new in pairs):
+            return node
+        if any(_is_firm(old) != _is_firm(new) or old != new for old, new in pairs):
+            changed[node] = _with_extents(node, result) if isinstance(result, tuple) else result
+    return None
+
+
+def _pairs(old: Result | None, new: Result) -> list[tuple[Digits, Digits]]:
+    if isinstance(old, tuple) and isinstance(new, tuple):
+        return list(zip(old, new, strict=True))
+    if isinstance(old, list) and isinstance(new, list):
+        return [pair for a, b in zip(old, new, strict=True) if a and b for pair in zip(a, b, strict=True)]
+    return []
+
+
+def _is_firm(digits: Digits) -> bool:
+    """Whether the tensor differs from place to place along an axis."""
+    return not all(digit.is_free for digit in digits)
 
 
 def _inputs(graph: fx.Graph) -> set[fx.Node]:
@@ -108,4 +145,4 @@ def _with_extents(node: fx.Node, axes: Axes) -> Axes:
     )
 
 
-__all__ = ["descend"]
+__all__ = ["descend", "first_clash"]

@@ -69,7 +69,9 @@ def _match(
     softmax = _softmax_behind(weights, layouts)
     if softmax is None or shape_expressions(weights)[kept] != 1 or not _is_one_map(softmax):
         return None
-    if not softmax.layout.is_same_map(layout):
+    rank, own = len(shape_expressions(weights)), layouts.get(weights)
+    contracted = 2 * rank - 3 - kept
+    if own is None or own.axes != (contracted,) or not own.is_same_map(layout):
         return None
     return Door(
         node, "softmax-weighted sum", pixels, layout, (axis,), partial(local_context, weights=softmax)

@@ -315,6 +315,81 @@ def test_a_statistic_of_pixels_out_of_place_stays_global_and_is_named(trip: Trip
             torch.testing.assert_close(graph(x), network(x), rtol=1e-12, atol=1e-12)
 
 
+def convolved_spectrum_and_back(x: Tensor) -> Tensor:
+    """Fast Fourier convolution (NeurIPS 2020), real and imaginary parts as channels."""
+    spectrum = torch.fft.rfftn(x, dim=(-2, -1), norm="ortho")
+    parts = torch.stack((spectrum.real, spectrum.imag), dim=-1).permute(0, 1, 4, 2, 3)
+    parts = functional.avg_pool2d(parts.reshape(x.shape[0], -1, *parts.shape[3:]), 3, 1, 1).relu()
+    parts = parts.view(x.shape[0], CHANNELS, 2, *parts.shape[2:]).permute(0, 1, 3, 4, 2)
+    return torch.fft.irfftn(torch.complex(*parts.unbind(-1)), s=x.shape[2:], dim=(-2, -1), norm="ortho")
+
+
+def attended_by_all_pixels(x: Tensor) -> Tensor:
+    tokens = x.flatten(2).transpose(1, 2)
+    attended = functional.scaled_dot_product_attention(tokens, tokens, tokens)
+    return x + attended.transpose(1, 2).reshape(x.shape)
+
+
+@pytest.mark.parametrize("trip", [convolved_spectrum_and_back, attended_by_all_pixels], ids=named)
+def test_behind_an_operation_over_all_pixels_that_are_at_their_places_a_statistic_is_local(
+    trip: Trip,
+) -> None:
+    network = Gated(trip)
+    localized, local = localized_with(network)
+    assert len(localized.sites) == 1
+    assert localized.skipped
+    for shape in SIZES:
+        x = torch.randn(shape[0], CHANNELS, *shape[1:], dtype=torch.float64)
+        with torch.no_grad():
+            expected = cropped(network.gate, trip(x), WINDOW)
+            torch.testing.assert_close(local(x), expected, rtol=0, atol=1e-10)
+
+
+class FlippedNorm(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + functional.instance_norm(x.flip(2))
+
+
+class SpectralNorm(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.group_norm(torch.fft.fft2(x).real, 2)
+
+
+class AttentionToFlippedPixels(nn.Module):
+    """Transposed attention whose values are in another order than queries and keys."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, v = functional.normalize(x.flatten(2), dim=-1), x.flip(3).flatten(2)
+        return ((q @ q.transpose(1, 2)).softmax(-1) @ v).reshape(x.shape)
+
+
+class ContextOfFlippedWeights(nn.Module):
+    """A softmax-weighted sum whose weights are in another order than the pixels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = x.mean(1, keepdim=True).flip(2).flatten(2).softmax(-1)
+        return x * (x.flatten(2) @ weights.transpose(1, 2))[..., None]
+
+
+OUT_OF_ORDER: dict[type[nn.Module], str] = {
+    FlippedNorm: "instance norm",
+    SpectralNorm: "group norm",
+    AttentionToFlippedPixels: "matrix product over pixels",
+    ContextOfFlippedWeights: "matrix product over pixels",
+}
+
+
+@pytest.mark.parametrize("architecture", OUT_OF_ORDER, ids=lambda architecture: architecture.__name__)
+def test_norms_and_attention_of_pixels_out_of_order_stay_global(architecture: type[nn.Module]) -> None:
+    network = architecture()
+    localized, graph = localized_with(network)
+    assert {site.rewrite.kind for site in localized.sites} <= {"global norm"}
+    assert OUT_OF_ORDER[architecture] in {skipped.kind for skipped in localized.skipped}
+    x = torch.randn(2, CHANNELS, 5, 4, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(graph(x), network(x), rtol=1e-12, atol=1e-12)
+
+
 class Meets(nn.Module):
     """A gate computed from one tensor, multiplied onto another."""
 
@@ -324,6 +399,15 @@ class Meets(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.gated(x) * self.excitation.gate(self.squeezed(x).mean((2, 3), keepdim=True))
+
+
+class Spreads(Meets):
+    """The gate is expanded over the map first."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        gated = self.gated(x)
+        gate = self.excitation.gate(self.squeezed(x).mean((2, 3), keepdim=True)).expand(gated.shape)
+        return gate.sigmoid() * gated
 
 
 def itself(x: Tensor) -> Tensor:
@@ -365,6 +449,34 @@ def test_a_gate_of_pixels_in_one_order_stays_global_on_those_of_another(pair: tu
         x = torch.randn(shape[0], CHANNELS, *shape[1:], dtype=torch.float64)
         with torch.no_grad():
             torch.testing.assert_close(graph(x), network(x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("gated", [flipped, power_spectrum, sorted_rows, viewed_as_transposed, first_half])
+def test_a_gate_spread_over_a_map_stays_global_where_it_goes_on_to_pixels_in_another_order(
+    gated: Trip,
+) -> None:
+    network = Spreads(itself, gated)
+    localized, graph = localized_with(network)
+    assert not localized.sites
+    assert any(
+        skipped.kind == "global mean" and "another order" in skipped.reason for skipped in localized.skipped
+    )
+    x = torch.randn(2, CHANNELS, 9, 12, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(graph(x), network(x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("part", [itself, first_half])
+def test_a_gate_spread_over_its_own_map_is_local(part: Trip) -> None:
+    network = Spreads(part, part)
+    localized, local = localized_with(network)
+    assert len(localized.sites) == 1
+    window = (WINDOW[0] // (1 if part is itself else 2), WINDOW[1])
+    whole = Spreads(itself, itself)
+    whole.excitation = network.excitation
+    x = torch.randn(2, CHANNELS, 10, 12, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(local(x), cropped(whole, part(x), window), rtol=0, atol=1e-10)
 
 
 class EachHalf(nn.Module):
