@@ -42,7 +42,7 @@ from tlcconvert.stages import Progress, Stages
 from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
 from tlcconvert.target import SPEED_PASSES, TRANSLATIONS, Target
 from tlcconvert.tidy import tidy
-from tlcconvert.verification.conversion import ONNX, Subject, reach_of, verify_conversion
+from tlcconvert.verification.conversion import Subject, cheap_sizes, reach_of, verify_conversion
 from tlcconvert.verification.extents import demands
 from tlcconvert.verification.session import inference_session
 from tlcconvert.verification.twin import Twin
@@ -93,7 +93,8 @@ def convert(
             minimum; the file then takes such sizes only, and its metadata says which.
         static_size: (height, width) in pixels the file is made for, with a batch of 1, for runtimes without
             dynamic shapes; nothing in it is computed from a shape.
-        verify_sizes: (height, width) or (batch, height, width) to compare at instead of sizes around the windows.
+        verify_sizes: (height, width) or (batch, height, width) to compare at instead of the sizes chosen from the
+            graph; the notes of the parity say what they do not prove.
         opset: 18 to 24.
         target: the runtime the file is made for; ``TENSORRT`` needs ``static_size``.
         strict: raise where a statistic stays global.
@@ -239,7 +240,7 @@ def _convert_captured(
         with stages("program"):
             window = localized.training.base_size if localized else None
             exported, own = verified_program(
-                program, converted, captured.inputs, window, parity.sizes(ONNX), stages.report
+                program, converted, captured.inputs, window, cheap_sizes(parity, reach), stages.report
             )
             parity = Parity(parity.comparisons + own.comparisons, parity.notes + own.notes)
     parity.raise_for_mismatch()

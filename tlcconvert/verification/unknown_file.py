@@ -161,13 +161,8 @@ def _on_shapes(reference: nn.Module, inputs: NetworkInputs, size: Size) -> Opera
 
 def _reach(first: OperatorCounter, second: OperatorCounter, facts: _Facts) -> Reach:
     """How far images must go for the smallest map, and their cost, which grows no faster than with the probes."""
-    factors = [1.0, 1.0]
-    for small, large in zip(first.maps, second.maps, strict=True):
-        for axis in (2, 3):
-            if large[axis] >= 2 * small[axis] - 2 and small[axis] > 1:
-                factors[axis - 2] = max(factors[axis - 2], _PROBES[1][axis - 1] / large[axis])
-    structure = tuple(facts.taken(int((LEAST + 1) * factor)) for factor in factors)
-    across = tuple(facts.taken(max(_ACROSS, int(2 * factor))) for factor in factors)
+    structure = tuple(facts.taken(_extent_for(LEAST + 1, axis, first, second)) for axis in (2, 3))
+    across = tuple(facts.taken(max(_ACROSS, _extent_for(2, axis, first, second))) for axis in (2, 3))
     windows = None
     if facts.window is not None:
         windows = tuple(
@@ -182,6 +177,17 @@ def _reach(first: OperatorCounter, second: OperatorCounter, facts: _Facts) -> Re
         # Six maps of the largest size are alive at once in few networks of this field.
         _grown(*(24 * max(map(math.prod, each.maps), default=0) for each in (first, second))),
     )
+
+
+def _extent_for(elements: int, axis: int, first: OperatorCounter, second: OperatorCounter) -> int:
+    """Pixels from which on every map that grows has ``elements`` on ``axis``, one more for what was rounded."""
+    short, long = (probe[axis - 1] for probe in _PROBES)
+    longest = elements
+    for small, large in zip(first.maps, second.maps, strict=True):
+        slope = (large[axis] - small[axis]) / (long - short)
+        if slope > 0 and small[axis] > 1:
+            longest = max(longest, math.ceil((elements + 1 - large[axis]) / slope) + long)
+    return longest
 
 
 def _grown(at_first: int, at_second: int) -> Callable[[int, int, int], int]:
