@@ -138,7 +138,7 @@ VerifySizes = Annotated[
     str | None,
     typer.Option(
         metavar="[Nx]HxW,...",
-        help="Sizes to verify at; by default around the windows.",
+        help="Sizes to verify at instead of those chosen from the graph; notes what they leave out.",
         rich_help_panel=_REPORT,
     ),
 ]

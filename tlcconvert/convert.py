@@ -50,7 +50,7 @@ from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
 from tlcconvert.target import Target
 from tlcconvert.target_rewrites import SPEED_PASSES, TRANSLATIONS
 from tlcconvert.tidy import tidy
-from tlcconvert.verification.conversion import ONNX, Subject, reach_of, verify_conversion
+from tlcconvert.verification.conversion import Subject, cheap_sizes, reach_of, verify_conversion
 from tlcconvert.verification.extents import demands
 from tlcconvert.verification.session import inference_session
 from tlcconvert.verification.twin import Twin
@@ -106,7 +106,8 @@ def convert(
             dynamic shapes; nothing in it is computed from a shape.
         accept_multiple, accept_minimum: where no graph computes the network at every size it accepts, the multiple
             or minimum of the file that pads more than it must; by default refused with the deviation measured.
-        verify_sizes: (height, width) or (batch, height, width) to compare at instead of sizes around the windows.
+        verify_sizes: (height, width) or (batch, height, width) to compare at instead of the sizes chosen from the
+            graph; the notes of the parity say what they do not prove.
         opset: 18 to 24.
         target: the runtime the file is made for; ``TENSORRT`` needs ``static_size``.
         strict: raise where a statistic stays global.
@@ -277,7 +278,7 @@ def _convert_captured(
         with stages("program"):
             window = localized.training.base_size if localized else None
             exported, own = verified_program(
-                program, converted, captured.inputs, window, parity.sizes(ONNX), stages.report
+                program, converted, captured.inputs, window, cheap_sizes(parity, reach), stages.report
             )
             parity = Parity(parity.comparisons + own.comparisons, parity.notes + own.notes)
     parity = Parity(parity.comparisons, parity.notes + captured.notes + output_notes)

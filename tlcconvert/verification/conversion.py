@@ -151,6 +151,12 @@ def verify_conversion(
     return _joined(parity, _twin(subject, options, purse, report))
 
 
+def cheap_sizes(parity: Parity, reach: Reach) -> list[Size]:
+    """Where another file of the same network is compared: the sizes of ``parity``, the dear ones left out."""
+    sizes = parity.sizes(ONNX)
+    return [size for size in sizes if reach.cost(*size) <= budget.BUDGET / 8] or sizes[:2]
+
+
 def _joined(*parities: Parity) -> Parity:
     return Parity(
         tuple(row for parity in parities for row in parity.comparisons),

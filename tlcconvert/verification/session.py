@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -52,13 +52,31 @@ def callable_of(session: onnxruntime.InferenceSession) -> Callable[..., tuple[to
 
 
 def inputs_of(session: onnxruntime.InferenceSession) -> NetworkInputs:
+    """The inputs a model says it takes; its axes are known by the image's.
+
+    Raises:
+        InputError: the first input is no image batch, another is no float tensor, or has an axis that is neither a
+            number nor one of the image's.
+    """
+    if not session.get_inputs():
+        raise InputError("The model has no inputs: there is no image to run it at.")
     image, *extra = session.get_inputs()
     if image.type != "tensor(float)" or len(image.shape) != 4 or not isinstance(image.shape[1], int):
-        raise InputError(f"The model's first input {image.name} is no float32 image batch [N, C, H, W].")
-    names = dict(zip([image.shape[axis] for axis in (0, 2, 3)], (BATCH, HEIGHT, WIDTH), strict=True))
-    return NetworkInputs(
-        image.shape[1],
-        tuple(
-            ExtraInput(value.name, tuple(names.get(size, size) for size in value.shape)) for value in extra
-        ),
-    )
+        raise InputError(
+            f"The model's first input {image.name!r:.80} is no float32 image batch [N, C, H, W]."
+        )
+    axes = [(image.shape[axis], name) for axis, name in ((0, BATCH), (2, HEIGHT), (3, WIDTH))]
+    names = {size: name for size, name in axes if isinstance(size, str)}
+    return NetworkInputs(image.shape[1], tuple(_extra_input(value, names) for value in extra))
+
+
+def _extra_input(value: onnxruntime.NodeArg, names: Mapping[str, str]) -> ExtraInput:
+    if value.type != "tensor(float)":
+        raise InputError(f"The model's input {value.name!r:.80} is a {value.type:.80}, not a float32 tensor.")
+    unknown = [size for size in value.shape if not isinstance(size, int) and size not in names]
+    if unknown:
+        raise InputError(
+            f"The model's input {value.name!r:.80} has an axis {unknown[0]!r:.80} that is none of the image's: "
+            "nothing tells how long it is."
+        )
+    return ExtraInput(value.name, tuple(names.get(size, size) for size in value.shape))
