@@ -21,6 +21,7 @@ from spandrel import MAIN_REGISTRY, ModelDescriptor, ModelLoader, UnsupportedMod
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from tlcconvert.bounded_construction import bounded_construction
 from tlcconvert.checkpoint_file import checkpoint_content
 from tlcconvert.errors import InputError
 from tlcconvert.input_channels import input_channels_of
@@ -298,7 +299,8 @@ def _descriptor(state_dict: Mapping[str, Any], path: Path) -> ModelDescriptor[An
         MemoryError: or a RuntimeError that says so, if there is not enough memory for it.
     """
     try:
-        return ModelLoader(device="cpu").load_from_state_dict(dict(state_dict))
+        with bounded_construction(len(state_dict)):
+            return ModelLoader(device="cpu").load_from_state_dict(dict(state_dict))
     except UnsupportedModelError:
         raise InputError(_unknown(state_dict, path)) from None
     except Exception as error:

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 _MOST_ANSWER_BYTES = 1 << 16
-_SECONDS = 30
+_SECONDS = 20
 _BYTES_PER_SECOND = 32 << 20
 _SPARE_BYTES = 256 << 20
 
@@ -32,7 +32,7 @@ class TrialFailed(Exception):
 def tried(work: Callable[[], str], weight_bytes: int) -> str:
     """What ``work`` returns, from a copy of this process.
 
-    Three times ``weight_bytes`` and 256 MB of memory more than now, 30 seconds of processor time and one more per
+    Three times ``weight_bytes`` and 256 MB of memory more than now, 20 seconds of processor time and one more per
     32 MB of weights, twice as long by the clock. Where the system cannot copy a process and bound its memory, which
     Linux can, ``work`` is done here.
 

@@ -1,4 +1,4 @@
-"""One process that loads files, for all tests of a module."""
+"""One process that loads files, for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from abuse.strangers_files import LoadingProcess
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def loading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadingProcess]:
     if sys.platform != "linux":
         pytest.skip("memory is measured in /proc")

@@ -352,3 +352,11 @@ def test_a_loaded_network_leaves_the_image_it_is_given_as_it_is(tmp_path: Path) 
     with torch.no_grad():
         network(given)
     assert torch.equal(given, image)
+
+
+def test_an_output_is_found_among_several_even_if_it_overflows(tmp_path: Path) -> None:
+    network = _nafnet()
+    with torch.no_grad():
+        network.get_parameter("ending.weight").fill_(3e38)
+    torch.save(network.state_dict(), tmp_path / "large.pth")
+    assert type(_module(load_network(tmp_path / "large.pth"))) is NAFNet
