@@ -45,7 +45,7 @@ def destination_of(path: Path) -> Path:
 
 
 def _is_descriptor(path: Path) -> bool:
-    """Whether ``path`` leads to an open descriptor, as ``/dev/stdout`` does; what is behind it has no name."""
+    """Whether ``path`` leads to an open descriptor, as ``/dev/stdout`` does, whose file may have no name."""
     place = path
     for _ in range(_MOST_LINKS):
         folder = os.path.realpath(place.parent)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,7 +52,10 @@ class Workplace:
         torch.save(network.state_dict(), work / "model.pth")
         return cls(work, temporary, code, environment or {})
 
-    def start(self, *arguments: str, **options: object) -> subprocess.Popen[bytes]:
+    def start(
+        self, *arguments: str, prefix: Sequence[str] = (), **options: object
+    ) -> subprocess.Popen[bytes]:
+        """Starts the command, by way of the command ``prefix`` where there is one."""
         environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
@@ -62,7 +65,7 @@ class Workplace:
         }
         settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         return subprocess.Popen(
-            [sys.executable, "-c", self.code, *arguments],
+            [*prefix, sys.executable, "-c", self.code, *arguments],
             cwd=self.folder,
             env=environment,
             preexec_fn=_obeys_interrupts,

@@ -18,7 +18,9 @@ SAID = {
 }
 
 
-@pytest.fixture(scope="module", params=["one file", "weights beside it"])
+@pytest.fixture(
+    scope="module", params=[pytest.param("one file", marks=pytest.mark.full), "weights beside it"]
+)
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     folder = tmp_path_factory.mktemp("signals")
     return Workplace.at(folder) if request.param == "one file" else Workplace.at(folder, EXTERNAL)
