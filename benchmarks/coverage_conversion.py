@@ -10,10 +10,12 @@ from torch import nn
 
 from benchmarks.coverage_row import Row, Status
 from benchmarks.coverage_subjects import Subject
+from tests.oracles.comparison import distance_from_oracle
+from tests.oracles.per_window import CannotRun
 from tlcconvert import Conversion, convert
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.eager_reference import EagerReference, evaluation_copy
-from tlcconvert.errors import CaptureError
+from tlcconvert.errors import CaptureError, ParityError
 from tlcconvert.load import Network
 from tlcconvert.network_inputs import NetworkInputs
 from tlcconvert.output_extents import stated
@@ -30,6 +32,8 @@ SIZES = ((1, 1), (7, 5), (31, 47), (48, 48), (64, 97), (95, 60))
 """Height and width: tiny, odd, the train size, and beyond the windows."""
 BATCHES = (1, 2)
 LARGE = (1, 1080, 1920)
+ORACLE_SIZE = (272, 400)
+"""Height and width at which files with local statistics are compared with the eager localiser."""
 _LONGEST_REASON = 400
 
 
@@ -44,11 +48,13 @@ def row_of(subject: Subject) -> Row:
         conversion = converted(network)
         row.seconds = round(time.process_time() - start, 1)
         _note(row, conversion, _compared(network, conversion, subject.is_seed))
+        if row.sites:
+            _against_oracle(row, network, conversion)
     except CaptureError as error:
         row.status, row.reason = Status.REFUSED, str(error)
         row.seconds = round(time.process_time() - start, 1)
     except Exception as error:
-        row.reason = f"{_where(error)}: {_first_cause(error)}"
+        row.status, row.reason = Status.FAILED, f"{_where(error)}: {_first_cause(error)}"
         row.seconds = round(time.process_time() - start, 1)
     return row
 
@@ -87,6 +93,28 @@ def _compared(network: Network, conversion: Conversion, is_seed: bool) -> Parity
     if same:
         original.raise_for_mismatch()
     return Parity(parity.comparisons + original.comparisons, parity.notes + original.notes)
+
+
+def _against_oracle(row: Row, network: Network, conversion: Conversion) -> None:
+    """Beyond the windows the original network says nothing; the eager localiser runs it with local statistics.
+
+    Raises:
+        ParityError: the file is something else.
+    """
+    try:
+        row.from_oracle = distance_from_oracle(
+            network.module,
+            conversion.model.SerializeToString(),
+            ORACLE_SIZE,
+            train_size=TRAIN_SIZE,
+            output_index=network.output_index or 0,
+        )
+    except CannotRun as reason:
+        row.oracle_note = str(reason)
+        return
+    if not row.from_oracle <= TOLERANCE:
+        size = "x".join(map(str, ORACLE_SIZE))
+        raise ParityError(f"{row.from_oracle:.1e} from the eager localiser at {size}")
 
 
 def _within_windows(conversion: Conversion, size: tuple[int, int, int]) -> bool:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.coverage_conversion import BATCHES, LARGE, SIZES, TRAIN_SIZE
+from benchmarks.coverage_conversion import BATCHES, LARGE, ORACLE_SIZE, SIZES, TRAIN_SIZE
 from benchmarks.coverage_row import Row, Status
 from benchmarks.coverage_subjects import SUBJECTS, Subject
 from benchmarks.folding_document import processor
@@ -16,7 +16,18 @@ from benchmarks.folding_document import table as markdown
 from tlcconvert.verification.compare import TOLERANCE
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "coverage.md"
-_HEAD = ("", "from", "outcome", "local", "left global", "folds", "network's sizes", "file's sizes", "seconds")
+_HEAD = (
+    "",
+    "from",
+    "outcome",
+    "local",
+    "against the eager oracle",
+    "left global",
+    "folds",
+    "network's sizes",
+    "file's sizes",
+    "seconds",
+)
 
 
 def document(rows: Sequence[Row]) -> str:
@@ -24,6 +35,7 @@ def document(rows: Sequence[Row]) -> str:
     sizes = ", ".join(f"{height}x{width}" for height, width in SIZES)
     batches = " and ".join(map(str, BATCHES))
     large = f"{LARGE[1]}x{LARGE[2]}"
+    oracle_size = "x".join(map(str, ORACLE_SIZE))
     seeds = ", ".join(subject.name for subject in SUBJECTS if subject.is_seed)
     return f"""\
 # Coverage
@@ -45,6 +57,9 @@ converted with a train size of {TRAIN_SIZE}, each in a process of its own. This 
 {markdown(_HEAD, [cells(subject, row) for subject, row in zip(SUBJECTS, rows, strict=True)])}
 
 - local: statistics that were global and are local in the file.
+- against the eager oracle: the file's largest error at {oracle_size}, over the output's scale, against the network
+  run in PyTorch with its statistics over windows in float64 (`tests/oracles/eager_localiser.py`), which shares no
+  code with the conversion.
 - left global: operations that depend on the whole image in the file as in the network; see below.
 - folds: batch norms, branches and constants folded exactly.
 - network's sizes: the multiple and the minimum in pixels of the images the network itself accepts.
@@ -54,6 +69,7 @@ converted with a train size of {TRAIN_SIZE}, each in a process of its own. This 
 {section("Refused", [(row.name, [row.reason]) for row in rows if row.status is Status.REFUSED])}\
 {section("Failed", [(row.name, [row.reason]) for row in rows if row.status is Status.FAILED])}\
 {section("Left global", [(row.name, grouped(row.left_global)) for row in rows if row.left_global])}\
+{section("Not run by the eager oracle", [(row.name, [row.oracle_note]) for row in rows if row.oracle_note])}\
 {section("Sizes not compared", [(row.name, row.not_compared) for row in rows if row.not_compared])}\
 {machine(rows)}
 """
@@ -75,10 +91,11 @@ def cells(subject: Subject, row: Row) -> list[str]:
     architecture = "" if subject.architecture in ("", row.name) else f" ({subject.architecture})"
     start = [f"{row.name}{architecture}", subject.package, row.status.value]
     if row.status in (Status.REFUSED, Status.FAILED):
-        return [*start, "", "", "", "", "", f"{row.seconds:.0f}"]
+        return [*start, *[""] * (len(_HEAD) - 4), f"{row.seconds:.0f}"]
     own, file = sizes(row.own_multiple, row.own_minimum), sizes(row.multiple, row.minimum)
     file = file if file == own else f"**{file}**"
-    counts = (str(row.sites), str(len(row.left_global)), str(row.folds))
+    oracle = "not run" if row.oracle_note else "" if row.from_oracle is None else f"{row.from_oracle:.0e}"
+    counts = (str(row.sites), oracle, str(len(row.left_global)), str(row.folds))
     return [*start, *counts, own, file, f"{row.seconds:.0f}"]
 
 

@@ -35,6 +35,9 @@ class Row:
         multiple, minimum: of the sizes the file computes without padding, in pixels.
         own_multiple, own_minimum: of the sizes the network itself accepts, in pixels.
         compared: sizes at which file and network were compared for the table, ``batch x height x width``.
+        from_oracle: largest distance from the eager localiser at 272x400, over the output's scale; None where nothing
+            is local.
+        oracle_note: why it was not compared.
         not_compared: sizes at which the network itself raises or is not finite, with the reason.
         versions: of the packages that matter.
     """
@@ -53,6 +56,8 @@ class Row:
     own_minimum: int = 1
     compared: list[str] = field(default_factory=list)
     not_compared: list[str] = field(default_factory=list)
+    from_oracle: float | None = None
+    oracle_note: str = ""
     versions: dict[str, str] = field(default_factory=lambda: installed_versions())
 
     def line(self) -> str:

@@ -17,8 +17,10 @@ from benchmarks.coverage_document import document
 from benchmarks.coverage_process import convert_apart
 from benchmarks.coverage_row import Row, Status, append, rows_in
 from benchmarks.coverage_subjects import OWN, SUBJECTS, Subject
+from tests.oracles.per_window import CannotRun
 from tlcconvert.errors import ParityError
 from tlcconvert.load import register_architectures
+from tlcconvert.verify import TOLERANCE
 
 pytest.importorskip("spandrel_extra_arches")
 
@@ -71,6 +73,7 @@ def test_a_row_counts_what_was_done_and_where_it_was_compared() -> None:
     row = row_of(subject_of(Squeezed))
     assert (row.status, row.reason) == (Status.VERIFIED, "")
     assert (row.sites, row.left_global, row.parameters) == (1, [], 84)
+    assert row.from_oracle is not None and row.from_oracle <= TOLERANCE
     assert row.compared == [f"{batch}x{height}x{width}" for height, width in SIZES for batch in BATCHES]
     assert row.not_compared == []
 
@@ -95,6 +98,22 @@ def test_a_file_that_computes_something_else_is_a_failed_row(monkeypatch: pytest
     row = row_of(subject_of(Squeezed))
     assert row.status is Status.FAILED
     assert "ParityError: off by 1" in row.reason
+
+
+def test_a_file_far_from_the_eager_oracle_is_a_failed_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.coverage_conversion.distance_from_oracle", lambda *_, **__: 2e-3)
+    row = row_of(subject_of(Squeezed))
+    assert row.status is Status.FAILED
+    assert "ParityError: 2.0e-03 from the eager localiser at 272x400" in row.reason
+
+
+def test_a_network_the_eager_oracle_cannot_run_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> float:
+        raise CannotRun("it sorts pixels")
+
+    monkeypatch.setattr("benchmarks.coverage_conversion.distance_from_oracle", refuse)
+    row = row_of(subject_of(Squeezed))
+    assert (row.status, row.from_oracle, row.oracle_note) == (Status.VERIFIED, None, "it sorts pixels")
 
 
 def test_the_weights_are_the_same_on_every_call_and_nowhere_all_equal() -> None:

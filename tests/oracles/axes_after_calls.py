@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from tests.oracles import pixel_axes
-from tests.oracles.function_names import IMAGE_ONLY, MOVES, POINTWISE, PRODUCTS, SAME_PLACE, VIEWS
+from tests.oracles.function_names import IMAGE_ONLY, MOVES, POINTWISE, PRODUCTS, SAME_PLACE, TRANSFORMS, VIEWS
 from tests.oracles.pixel_axes import Axes
 from tests.oracles.reductions import REDUCTIONS, reduction_of
 
@@ -42,7 +42,7 @@ def axes_after(
         return _after_cat(name, args, kwargs, before, shape) or lost
     if axes is None or not pixel_axes.is_named(axes):
         return lost
-    if name in IMAGE_ONLY and not _has_pixels_last(axes, shape):
+    if name in IMAGE_ONLY and before[0][1][-2:] != shape[-2:] and not _has_pixels_last(axes, shape):
         return lost
     if name in SAME_PLACE:
         return pixel_axes.resized(axes, shape)
@@ -51,12 +51,17 @@ def axes_after(
     if name in MOVES:
         return pixel_axes.moved(axes, function, args[1:], kwargs)
     if name == "flip":
-        dims = [
-            dim
-            for given in (*args[1:], *kwargs.values())
-            for dim in ([given] if isinstance(given, int) else given)
-        ]
-        return lost if pixel_axes.is_named(tuple(axes[dim] for dim in dims)) else axes
+        given = [*args[1:], *kwargs.values()]
+        dims = [dim % len(axes) for own in given for dim in ([own] if isinstance(own, int) else own)]
+        return pixel_axes.flipped(axes, dims)
+    if name in TRANSFORMS:
+        dims = _transformed_dims(name, args, kwargs, len(axes))
+        change = (
+            pixel_axes.transformed_back
+            if name.removeprefix("fft_").startswith("i")
+            else pixel_axes.transformed
+        )
+        return change(axes, dims, shape) if len(axes) == len(shape) else lost
     if name == "roll":
         return _after_roll(axes, args, kwargs) or lost
     if name == "__getitem__":
@@ -75,6 +80,15 @@ def axes_after(
             kept = [() if i in dims else own for i, own in enumerate(axes) if keepdim or i not in dims]
             return tuple(kept) if len(kept) == len(shape) else lost
     return lost
+
+
+def _transformed_dims(name: str, args: Any, kwargs: Any, rank: int) -> list[int]:
+    count = {"2": 2, "n": rank}.get(name[-1], 1)
+    bound = dict(zip(("input", "s", "dim", "norm"), args, strict=False)) | kwargs
+    dims = bound.get("dim")
+    if dims is None:
+        return list(range(rank - count, rank))
+    return [dim % rank for dim in ([dims] if isinstance(dims, int) else dims)]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 from tests.oracles.eager_localiser import EagerLocaliser
+from tests.oracles.per_window import CannotRun
 
 
 def uneven_image(channels: int, height: int, width: int, batch: int = 1) -> Tensor:
@@ -41,7 +42,7 @@ def distance_from_oracle(
 ) -> float:
     """The file's largest error at an image of ``size``, over the largest value of the oracle's output.
 
-    A size the network itself does not accept is padded to what the file's metadata says it needs.
+    A size that is no multiple of those the network accepts is padded to what the file's metadata says it needs.
 
     Raises:
         CannotRun: the oracle does not know what the network computes.
@@ -50,18 +51,32 @@ def distance_from_oracle(
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     metadata = session.get_modelmeta().custom_metadata_map
     needs = int(metadata.get("size_multiple", 1)), int(metadata.get("size_minimum", 1))
-    (given,) = session.get_inputs()
+    given, *others = session.get_inputs()
+    if others:
+        raise CannotRun("it takes more than an image")
     image = uneven_image(given.shape[1], *size, batch=batch)
     crop = padded(torch.zeros(1, 1, train_size, train_size), *needs) if needs[0] > 1 else None
     trained = (train_size, train_size) if crop is None else tuple(crop.shape[2:])
     localiser = EagerLocaliser(network, trained)
-    taken = image if accepts(network, image) else padded(image, *needs)
+    own = own_multiple(network, given.shape[1])
+    is_own = all(extent % own == 0 for extent in size) and accepts(network, image)
+    taken = image if is_own else padded(image, *needs)
     expected = [x for x in tree_flatten(localiser(taken))[0] if isinstance(x, Tensor)][output_index]
     scale = round(expected.shape[2] / taken.shape[2])
     expected = expected[..., : scale * size[0], : scale * size[1]] if taken is not image else expected
     computed = np.asarray(session.run(None, {given.name: image.numpy()})[0], dtype=np.float64)
     assert computed.shape == tuple(expected.shape)
     return float(np.abs(computed - expected.numpy()).max() / expected.abs().max())
+
+
+def own_multiple(network: nn.Module, channels: int) -> int:
+    """The smallest power of two whose multiples the network runs on."""
+    for multiple in (1, 2, 4, 8, 16, 32, 64):
+        first = -(-64 // multiple)
+        factors = ((first, first + 1), (first + 2, first), (first + 3, first + 5))
+        if all(accepts(network, torch.zeros(1, channels, multiple * a, multiple * b)) for a, b in factors):
+            return multiple
+    return 128
 
 
 def accepts(network: nn.Module, image: Tensor) -> bool:

@@ -210,7 +210,7 @@ class _LocalStatistics(TorchFunctionMode):
         which = getattr(function.__self__, "__name__", "")
         if which == "shape":
             return self._shape(x)
-        if which in ("T", "mT", "data", "H", "mH"):
+        if which in ("T", "mT", "data", "H", "mH", "real", "imag"):
             return self._call(which, function, args, {})
         with torch._C.DisableTorchFunctionSubclass():
             return function(*args)

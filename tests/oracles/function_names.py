@@ -12,8 +12,8 @@ POINTWISE = {
     "feature_dropout", "floor", "ceil", "round", "trunc", "frac", "sign", "fmod", "remainder", "clone",
     "contiguous", "detach", "float", "double", "to", "type", "type_as", "nan_to_num", "threshold", "eq",
     "gt", "lt", "ge", "le", "ne", "bernoulli", "masked_fill", "atan2", "batch_norm", "logical_and",
-    "logical_or", "logical_not", "__and__", "__or__", "rrelu", "alias", "requires_grad_", "cpu", "positive",
-    "data",
+    "logical_or", "logical_not", "__and__", "__or__", "rrelu", "alias", "requires_grad_", "cpu", "positive", "data",
+    "real", "imag", "complex", "polar", "angle", "conj",
 }  # fmt: skip
 """Element by element, by broadcasting."""
 SAME_PLACE = {
@@ -58,6 +58,10 @@ PRODUCTS = {
     "matmul", "bmm", "__matmul__", "__rmatmul__",
 }  # fmt: skip
 """Products of matrices."""
+TRANSFORMS = {
+    f"fft_{inverse}{real}fft{axes}" for inverse in ("", "i") for real in ("", "r") for axes in ("", "2", "n")
+}
+"""Between pixels and frequencies."""
 ARITHMETIC = {
     name: operation
     for operation, names in {

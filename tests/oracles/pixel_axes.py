@@ -9,7 +9,7 @@ it is rolled back. Anything that moves pixels in another way leaves factors with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -171,6 +171,46 @@ def rolled(axes: Axes, dims: Sequence[int], shifts: Sequence[int]) -> Axes:
         total = (before + shift) % size
         result[dim] = ((base if total == 0 else ("rolled", base, total), size),)
     return tuple(result)
+
+
+def flipped(axes: Axes, dims: Sequence[int]) -> Axes:
+    """A flip of whole axes; a second one takes it back."""
+    return stepped(
+        axes, dims, lambda name, size: name[1] if _is_step(name, "flipped") else ("flipped", name, size)
+    )
+
+
+def transformed(axes: Axes, dims: Sequence[int], shape: Sequence[int]) -> Axes:
+    """Frequencies in the place of pixels."""
+    after = list(stepped(axes, dims, lambda name, size: ("transformed", name, size)))
+    for dim in dims:
+        after[dim] = _axis(after[dim][0][0] if after[dim] else None, int(shape[dim]))
+    return tuple(after)
+
+
+def transformed_back(axes: Axes, dims: Sequence[int], shape: Sequence[int]) -> Axes:
+    """Pixels again, in their places where the extent is what it was."""
+    after = list(axes)
+    for dim in dims:
+        name = after[dim][0][0] if len(after[dim]) == 1 else None
+        size = int(shape[dim])
+        after[dim] = _axis(name[1] if _is_step(name, "transformed") and name[2] == size else None, size)
+    return tuple(after)
+
+
+def stepped(axes: Axes, dims: Sequence[int], step: Callable[[Any, int], Any]) -> Axes:
+    result = list(axes)
+    for dim in dims:
+        if not is_named((result[dim],)):
+            continue
+        whole = len(result[dim]) == 1
+        name, size = result[dim][0] if whole else (None, prod(extent for _, extent in result[dim]))
+        result[dim] = _axis(step(name, size) if whole else None, size)
+    return tuple(result)
+
+
+def _is_step(name: Any, kind: str) -> bool:
+    return isinstance(name, tuple) and len(name) == 3 and name[0] == kind
 
 
 def broadcast(operands: Sequence[tuple[Axes, bool]], rank: int) -> Axes | None:
