@@ -242,7 +242,7 @@ def _convert_captured(
         raise StrictError(_still_global(left_global))
     with stages("export"):
         _speed_up(program, options)
-        reach = reach_of(program.graph, image, demanded, localized, requirements)
+        reach = reach_of(program, image, demanded, localized, requirements)
         _wrap(program, options, requirements, extents)
         if weights is not None:
             weights.take(program, captured.original.state_dict().values())

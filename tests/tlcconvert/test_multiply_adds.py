@@ -88,21 +88,6 @@ def test_what_is_written_without_multiplying_counts_too() -> None:
     assert cost.multiply_adds(2, 10, 20) == 2 * (2 * 3 * 10 * 20) * PER_ELEMENT
 
 
-def test_memory_is_that_of_the_maps_alive_at_once() -> None:
-    class Three(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            a = x.exp()
-            b = a.cos()
-            c = b.sin()
-            return a + c
-
-    program = capture(Three(), input_channels=1).program
-    cost = GraphCost(program.graph, image_size(program))
-    # a, b and c, then a, c and the sum.
-    assert cost.peak_bytes(1, 10, 20) == 3 * 4 * 200
-    assert cost.peak_bytes(2, 10, 20) == 2 * 3 * 4 * 200
-
-
 @pytest.mark.parametrize(
     ("equation", "shapes", "expected"),
     [

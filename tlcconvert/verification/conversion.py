@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import torch
 from torch import fx, nn
+from torch.export import ExportedProgram
 
 from passes.localize import Localized
 from passes.localize.exact_counterpart import exact_counterpart
@@ -16,6 +17,7 @@ from passes.sizes import ImageSize
 from tlcconvert.capture import Captured
 from tlcconvert.eager_reference import tensors_of
 from tlcconvert.errors import ParityError
+from tlcconvert.feature_map_memory import FeatureMapMemory
 from tlcconvert.narrowed_sizes import has_wider_multiple
 from tlcconvert.options import Options
 from tlcconvert.parity import Parity
@@ -78,7 +80,7 @@ class Subject:
 
 
 def reach_of(
-    graph: fx.Graph,
+    program: ExportedProgram,
     image: ImageSize,
     network: Demands,
     localized: Localized | None,
@@ -87,11 +89,11 @@ def reach_of(
     """How far the images of a verification must go, and what they cost.
 
     Args:
-        graph: the converted one, before sizes are wrapped.
+        program: the converted one, before sizes are wrapped.
         image: the symbols of its image.
-        network: what the graph demanded before it was localised.
+        network: what its graph demanded before it was localised.
     """
-    cost = GraphCost(graph, image)
+    cost, memory = GraphCost(program.graph, image), FeatureMapMemory(program)
     up = requirements.up
     across = network.least_across(2, up)
 
@@ -99,7 +101,7 @@ def reach_of(
         return cost.multiply_adds(batch, up(height), up(width))
 
     def peak_bytes(batch: int, height: int, width: int) -> int:
-        return cost.peak_bytes(batch, up(height), up(width))
+        return memory.peak_bytes(batch, up(height), up(width))
 
     return Reach(
         across=(max(_ACROSS, across[0]), max(_ACROSS, across[1])),

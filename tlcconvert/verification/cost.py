@@ -25,7 +25,7 @@ _PER_STATISTIC_ELEMENT = 10 * PER_ELEMENT
 
 
 class GraphCost:
-    """The multiply-adds and the memory of a graph whose tensors have symbolic shapes.
+    """The multiply-adds of a graph whose tensors have symbolic shapes.
 
     Args:
         graph: of a captured program.
@@ -39,24 +39,16 @@ class GraphCost:
         self._args = {node: node.args for node in self._nodes}
         self._sources = {node: node.all_input_nodes for node in self._nodes}
         self._shapes = {node: _shapes(node) for node in self._nodes}
-        self._last_use = _last_uses(self._nodes)
-        self._known: dict[tuple[int, int, int], tuple[int, int]] = {}
+        self._known: dict[tuple[int, int], int] = {}
 
     def multiply_adds(self, batch: int, height: int, width: int) -> int:
         """Of one run on ``batch`` images, what is written without multiplying included."""
-        return self._at(batch, height, width)[0]
+        size = (height, width)
+        if size not in self._known:
+            self._known[size] = self._of_one_image(*size)
+        return batch * self._known[size]
 
-    def peak_bytes(self, batch: int, height: int, width: int) -> int:
-        """The most bytes of feature maps that are alive at once; what operators need inside is not known."""
-        return self._at(batch, height, width)[1]
-
-    def _at(self, batch: int, height: int, width: int) -> tuple[int, int]:
-        key = (batch, height, width)
-        if key not in self._known:
-            self._known[key] = self._computed(*key)
-        return self._known[key]
-
-    def _computed(self, batch: int, height: int, width: int) -> tuple[int, int]:
+    def _of_one_image(self, height: int, width: int) -> int:
         numbers: dict[sympy.Expr, int] = {}
 
         def number(size: sympy.Expr) -> int:
@@ -64,19 +56,11 @@ class GraphCost:
                 numbers[size] = self._image.at(size, height, width)
             return numbers[size]
 
-        work, alive, peak = 0, 0, 0
-        held: dict[int, int] = {}
-        for index, node in enumerate(self._nodes):
-            if node.op == "call_function" and self._shapes[node]:
-                work += self._work(node, number)
-                if not is_view(node.target) and node.target is not operator.getitem:
-                    size = 4 * sum(_elements(shape, number) for shape in self._shapes[node])
-                    alive += size
-                    last = self._last_use[node]
-                    held[last] = held.get(last, 0) + size
-            peak = max(peak, alive)
-            alive -= held.pop(index, 0)
-        return batch * work, batch * peak
+        return sum(
+            self._work(node, number)
+            for node in self._nodes
+            if node.op == "call_function" and self._shapes[node]
+        )
 
     def _work(self, node: fx.Node, number: Callable[[sympy.Expr], int]) -> int:
         shapes = self._shapes[node]
@@ -110,19 +94,6 @@ def _shapes(node: fx.Node) -> tuple[tuple[sympy.Expr, ...], ...]:
 
 def _elements(shape: tuple[sympy.Expr, ...], number: Callable[[sympy.Expr], int]) -> int:
     return math.prod(map(number, shape))
-
-
-def _last_uses(nodes: list[fx.Node]) -> dict[fx.Node, int]:
-    """The position up to which the memory of each node is read, by views of it too."""
-    owner: dict[fx.Node, fx.Node] = {}
-    last: dict[fx.Node, int] = {}
-    for index, node in enumerate(nodes):
-        is_alias = node.op == "call_function" and (node.target is operator.getitem or is_view(node.target))
-        owner[node] = owner[node.all_input_nodes[0]] if is_alias and node.all_input_nodes else node
-        last[node] = index
-        for source in node.all_input_nodes:
-            last[owner[source]] = index
-    return last
 
 
 __all__ = ["PER_ELEMENT", "GraphCost"]
