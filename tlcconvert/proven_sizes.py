@@ -1,10 +1,10 @@
 """The sizes at which a captured graph computes what its network computes.
 
-Where all guards of the export hold, the graph is the network. So it is run where one does not: at the usual sizes,
-at the smallest shape that breaks each guard, a thin one where that will do, and at a few longer ones. Where it differs
-there, one of the guards broken at that shape is a branch the network takes. The sizes are then limited to those where
-it holds, by a larger minimum, or else by a maximum; and the graph is run again. A guard broken only at images too large
-to run limits the sizes untried.
+Where all guards of the export hold, the graph is the network. So it is run where one does not: at the usual sizes, at
+the smallest shape that breaks each guard, a thin one where that will do, and at a few longer ones. Where it differs,
+one of the guards broken there is a branch the network takes. The sizes are then limited to those where it holds, by a
+larger minimum or else by a maximum, and the graph is run again. A guard broken only at images too large to run limits
+the sizes untried.
 """
 
 from __future__ import annotations
