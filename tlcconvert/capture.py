@@ -441,7 +441,9 @@ def _adopt(program: ExportedProgram, inputs: NetworkInputs, report: Callable[[st
     accepted = for_multiples(accepted, multiple)
     accepted = replace(accepted, maximum=greatest_size(guards, accepted))
     unproven = not_proven(guards, accepted)
-    return Captured(program, original, inputs, accepted, accepted, multiple, "exported program", (), unproven)
+    off = deviations(runnable(program), original, inputs, accepted, accepted)
+    sizes = (accepted, accepted, multiple)
+    return Captured(program, original, inputs, *sizes, "exported program", (), unproven, off)
 
 
 def _refuse_other_inputs(program: ExportedProgram, inputs: NetworkInputs) -> None:

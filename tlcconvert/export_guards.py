@@ -21,6 +21,7 @@ from tlcconvert.size_requirements import SizeRequirements
 Shape = tuple[int, int, int]  # batch, height, width
 
 _NEIGHBOURS = 6
+_REMAINDERS = 3
 _BATCHES = (2, 4, 5, 8, 16)
 _LARGE = tuple(2**power for power in range(6, 17))
 _LONGEST_MINIMUM = 1024  # pixels
@@ -111,14 +112,20 @@ class Guards:
         return _bisected(breaking, holding, step, lambda extent: not holds(extent))
 
     def maximum_for(self, guard: Condition, requirements: SizeRequirements, batch: int) -> int | None:
-        """The largest size such that ``guard`` holds wherever no side exceeds it; None if there is none or no end."""
+        """The largest size such that ``guard`` holds wherever no side exceeds it; None if there is none or no end.
+
+        A condition on remainders, which some larger images fulfil again, has none.
+        """
         step = requirements.multiple
 
         def holds(extent: int) -> bool:
             return all(self.holds(guard, shape) for shape in _beside_shorter(extent, batch, requirements))
 
+        extents = _extents(guard, requirements)
+        if any(self.holds(guard, (batch, extent, extent)) for extent in extents[-_REMAINDERS:]):
+            return None
         holding = None
-        for extent in _extents(guard, requirements):
+        for extent in extents:
             if not holds(extent):
                 return None if holding is None else _bisected(holding, extent, step, holds) - step
             holding = extent
@@ -144,7 +151,7 @@ def _small_extents(requirements: SizeRequirements) -> list[int]:
 def _large_extents(requirements: SizeRequirements) -> list[int]:
     """Accepted extents up to 65536, three neighbours each, so that no remainder is left out."""
     step, small = requirements.multiple, _small_extents(requirements)
-    extents = {requirements.up(extent) + step * offset for extent in _LARGE for offset in range(3)}
+    extents = {requirements.up(extent) + step * offset for extent in _LARGE for offset in range(_REMAINDERS)}
     return sorted(extent for extent in extents - set(small) if _within(extent, requirements))
 
 

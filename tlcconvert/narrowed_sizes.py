@@ -23,8 +23,8 @@ _SMALLEST_IMAGE = 64
 """Pixels up to which a minimum may be raised unasked."""
 _LARGEST_FRAME = 2048
 """Pixels from which on a maximum may be set unasked; the file refuses larger images."""
+_ROUNDING = 1e-5
 _SIZES = ((100, 100), (135, 202), (264, 331))
-_MOST = 4
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,11 @@ def note(own: SizeRequirements, file: SizeRequirements, off: Sequence[Deviation]
         notes.append(
             f"the network accepts {in_words(own)}, the file computes it for {in_words(file)}; {_padding(off).lower()}"
         )
+    elif off and (worst := _worst(off)).relative_error > _ROUNDING:
+        notes.append(
+            "the network accepts images of which one side alone is no multiple or below the minimum, which the file "
+            f"pads all the same; that is off by {worst} from the network itself"
+        )
     if file.maximum is not None:
         notes.append(
             f"the file refuses images of more than {file.maximum} pixels on a side, for which it is not proven"
@@ -111,8 +116,11 @@ def note(own: SizeRequirements, file: SizeRequirements, off: Sequence[Deviation]
 def _padding(off: Sequence[Deviation]) -> str:
     if not off:
         return "A file pads other images to such a size, by how much that is off could not be measured"
-    worst = max(off, key=lambda deviation: deviation.relative_error)
-    return f"A file pads other images to such a size, which is off by {worst} from the network itself"
+    return f"A file pads other images to such a size, which is off by {_worst(off)} from the network itself"
+
+
+def _worst(off: Sequence[Deviation]) -> Deviation:
+    return max(off, key=lambda deviation: deviation.relative_error)
 
 
 def in_words(sizes: SizeRequirements) -> str:
@@ -150,10 +158,19 @@ def _padded_sizes(own: SizeRequirements, file: SizeRequirements) -> list[tuple[i
     """Sizes in proportion to the raised minimum, and of a few hundred pixels beside the wider multiple."""
     below = [max(own.minimum, file.minimum * part // 4) for part in (1, 2, 3)]
     sizes = [*((extent, extent) for extent in below), *_SIZES]
-    candidates = [(own.up(height), own.up(width)) for height, width in sizes]
+    candidates = [(own.up(height), own.up(width)) for height, width in sizes] if file != own else []
+    candidates += _one_sided_sizes(own)
     taken = [size for size in candidates if any(file.up(extent) != extent for extent in size)]
-    fits = [size for size in dict.fromkeys(taken) if own.maximum is None or max(size) <= own.maximum]
-    return fits[-_MOST:]
+    return [size for size in dict.fromkeys(taken) if own.maximum is None or max(size) <= own.maximum]
+
+
+def _one_sided_sizes(own: SizeRequirements) -> list[tuple[int, int]]:
+    """Sizes of which one side only is what the network was seen to need: what it may accept where axes differ."""
+    long = own.up(96)
+    odd = [own.up(64) + 1] if own.multiple > 1 else []
+    short = [own.minimum // 2 // own.multiple * own.multiple] if own.minimum > own.multiple else []
+    sides = [side for side in (*odd, *short) if side > 0]
+    return [size for side in sides for size in ((side, long), (long, side))]
 
 
 def _relative_error(

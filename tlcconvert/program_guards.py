@@ -14,14 +14,12 @@ from torch.export import ExportedProgram
 
 from passes.program import user_inputs
 from tlcconvert.export_guards import Guards, Shape
-from tlcconvert.guard_grammar import Condition
 from tlcconvert.network_inputs import NetworkInputs
 from tlcconvert.size_requirements import SizeRequirements
 
 _ENDLESS = 2**31
 _ASSUMED = 2
 """The least size of every axis that is not of size 1, which the exporter assumes unasked and does not enforce."""
-_BEYOND = 2**16  # pixels
 _BATCHES = (1, 2, 3, 4, 8, 16, 64)
 
 
@@ -60,11 +58,7 @@ def least_size(guards: Guards, multiple: int) -> int:
 
 def greatest_size(guards: Guards, requirements: SizeRequirements) -> int | None:
     """The size in pixels up to which no guard refuses an image for being large."""
-    maxima = [
-        guards.maximum_for(guard, requirements, 2)
-        for guard in guards.conditions
-        if _refuses_all_beyond(guards, guard, requirements)
-    ]
+    maxima = [guards.maximum_for(guard, requirements, 2) for guard in guards.conditions]
     return min((maximum for maximum in maxima if maximum is not None), default=None)
 
 
@@ -82,13 +76,6 @@ def not_proven(guards: Guards, requirements: SizeRequirements) -> tuple[str, ...
         if breaking is not None and breaking[1:] != size and not guards.broken_at((2, *size)):
             found.append(f"{guard.text}, false at {'x'.join(map(str, breaking))}")
     return tuple(found)
-
-
-def _refuses_all_beyond(guards: Guards, guard: Condition, requirements: SizeRequirements) -> bool:
-    """Whether large images break ``guard`` whatever their remainders."""
-    step = requirements.multiple
-    extents = (requirements.up(_BEYOND) + step * offset for offset in range(3))
-    return not any(guards.holds(guard, (2, extent, extent)) for extent in extents)
 
 
 def _range_conditions(program: ExportedProgram) -> list[str]:

@@ -1,10 +1,10 @@
 """The sizes at which a captured graph computes what its network computes.
 
-Where all guards of the export hold, the graph is the network. So it is run where one does not: at the usual sizes,
-and at the smallest shape that breaks each guard, a thin one where that will do. Where it differs there, one of the
-guards broken at that shape is a branch the network takes. The sizes are then limited to those where it holds, by a
-larger minimum, or else by a maximum; and the graph is run again. A guard broken only at images too large to run
-limits the sizes untried.
+Where all guards of the export hold, the graph is the network. So it is run where one does not: at the usual sizes, at
+the smallest shape that breaks each guard, a thin one where that will do, and at a few longer ones. Where it differs,
+one of the guards broken there is a branch the network takes. The sizes are then limited to those where it holds, by a
+larger minimum or else by a maximum, and the graph is run again. A guard broken only at images too large to run limits
+the sizes untried.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from tlcconvert.size_requirements import SizeRequirements, sizes_to_compare
 
 _BATCHES = (1, 3)
 _ATTEMPTS = 8
-_FEWEST_SIZES = 8
 _ALWAYS_RUN = 2**17  # pixels of a batch
 _LARGEST_RUN = 2**22  # pixels of a batch
 _MOST_WORK = 5e11  # floating-point operations of one run
@@ -89,7 +88,16 @@ def _shapes_to_compare(
             shapes.append(breaking)
         else:
             untried.append((guard, breaking))
-    return shapes, untried
+    shapes += [shape for shape in _longer_shapes(requirements) if guards.broken_at(shape)]
+    return list(dict.fromkeys(shapes)), untried
+
+
+def _longer_shapes(requirements: SizeRequirements) -> list[Shape]:
+    """Shapes with a long side: a broken guard that does no harm on a small image may do some on several windows."""
+    up, least = requirements.up, requirements.minimum
+    sizes = [(least, up(256)), (up(64), up(256)), (up(128), up(160))]
+    both = [*sizes, *((width, height) for height, width in sizes)]
+    return [(1, *size) for size in both if _fits(size, requirements)]
 
 
 def _fits(size: tuple[int, int], requirements: SizeRequirements) -> bool:
@@ -123,9 +131,7 @@ def _narrowed(
     if raised:
         return replace(requirements, minimum=min(raised))
     maxima = [guards.maximum_for(guard, requirements, batch) for guard in broken]
-    # A condition on remainders soon fails for small images, too: that is no bound.
-    least = requirements.minimum + _FEWEST_SIZES * requirements.multiple
-    lowered = [maximum for maximum in maxima if maximum is not None and least <= maximum < max(sides)]
+    lowered = [maximum for maximum in maxima if maximum is not None and maximum < max(sides)]
     if lowered:
         return replace(requirements, maximum=max(lowered))
     return None

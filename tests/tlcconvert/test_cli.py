@@ -209,6 +209,11 @@ class DataDependent(nn.Module):
     def forward(self, x):
         return x * 2 if x.mean() > 0.5 else x
 
+class OddAndEven(nn.Module):
+    def forward(self, x):
+        return x.flip(1) if x.shape[2] % 2 else x * 2
+
+def odd_and_even(): return OddAndEven()
 def fourier(): return Tokens()
 def data_dependent(): return DataDependent()
 def not_a_network(): return 3
@@ -227,6 +232,13 @@ def factories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("factory", "options", "code", "words"),
     [
         ("own_networks:data_dependent", [], 3, ["graph"]),
+        (
+            "own_networks:odd_and_even",
+            [],
+            3,
+            ["every size", "multiples of 16", "off by", "--accept-multiple 16"],
+        ),
+        ("own_networks:odd_and_even", ["--accept-multiple", "32"], 3, ["--accept-multiple 16"]),
         ("own_networks:not_a_network", [], 2, ["not_a_network"]),
         ("own_networks:missing", [], 2, ["missing"]),
         ("own_networks:fourier", ["--strict"], 5, ["Fourier transform", "own_networks.py"]),
@@ -239,6 +251,19 @@ def test_each_way_to_fail_has_its_exit_code(
     arguments = ["--model", factory, "--input-channels", 3, "--train-size", 32, "-o", out, *options]
     assert_refused(tlcconvert(*arguments), code, *words)
     assert not out.exists()
+
+
+@pytest.mark.usefixtures("factories")
+def test_a_file_for_a_wider_multiple_is_written_for_someone_who_takes_it_and_says_so(tmp_path: Path) -> None:
+    out = tmp_path / "out.onnx"
+    arguments = ["--model", "own_networks:odd_and_even", "--input-channels", 3, "--train-size", 32, "-o", out]
+    result = tlcconvert(*arguments, "--accept-multiple", "16", "--json", tmp_path / "report.json")
+    assert result.exit_code == 0
+    printed = " ".join(result.output.split())
+    assert "Note: the network accepts every size, the file computes it for multiples of 16" in printed
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["metadata"]["network_multiple"], report["metadata"]["size_multiple"]) == ("1", "16")
+    assert any("off by" in note for note in report["parity_notes"])
 
 
 def test_a_file_that_does_not_compute_the_network_is_not_written(

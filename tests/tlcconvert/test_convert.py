@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass
 
@@ -20,6 +21,42 @@ from tlcconvert import Conversion, InputError, Target
 
 EIGHT_SIZES = [(1, 1), (7, 5), (16, 31), (48, 48), (49, 48), (33, 90), (75, 61), (96, 20)]
 SE_WINDOW = 12
+
+
+class ShiftedWindows(nn.Module):
+    """A mean over windows that are shifted only where the map is larger than one; every multiple of 4 is accepted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.down, self.up = nn.Conv2d(3, 4, 4, stride=4), nn.ConvTranspose2d(4, 3, 4, stride=4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.down(x)
+        height, width = features.shape[-2:]
+        windows = nn.functional.pad(features, (0, -width % 8, 0, -height % 8))
+        is_shifted = min(windows.shape[-2:]) > 8
+        if is_shifted:
+            windows = torch.roll(windows, (-4, -4), (2, 3))
+        means = nn.functional.interpolate(nn.functional.avg_pool2d(windows, 8), scale_factor=8)
+        if is_shifted:
+            means = torch.roll(means, (4, 4), (2, 3))
+        return x + self.up(features * means[..., :height, :width])
+
+
+def test_a_file_computes_the_bare_network_at_every_size_it_accepts_from_its_minimum_on() -> None:
+    network = ShiftedWindows().eval()
+    conversion = tlcconvert.convert(network, 64)
+    own = conversion.metadata["network_multiple"], conversion.metadata["network_minimum"]
+    file = conversion.metadata["size_multiple"], conversion.metadata["size_minimum"]
+    assert (own, file) == (("4", "4"), ("4", "36"))
+    session = onnxruntime.InferenceSession(conversion.model.SerializeToString())
+    for size in ((36, 36), (36, 400), (64, 72), (100, 100), (180, 320)):
+        image = torch.rand(1, 3, *size)
+        with torch.no_grad():
+            expected = copy.deepcopy(network).double()(image.double())
+        computed = torch.from_numpy(session.run(None, {"input": image.numpy()})[0])
+        torch.testing.assert_close(computed.double(), expected, rtol=1e-5, atol=1e-5)
 
 
 class SqueezeExcitation(nn.Module):
