@@ -21,6 +21,7 @@ from tlcconvert.trial_process import is_out_of_memory
 
 _TRIAL_SIZE = 32
 _TRIAL_BATCH = 2
+_LARGE_SIZE = 128
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def run_of(descriptor: ModelDescriptor[Any]) -> RegistryRun:
     call: Callable[[Any, Tensor], Tensor] = descriptor._call_fn
     requirements = descriptor.size_requirements
     size = max(requirements.minimum, -(-_TRIAL_SIZE // requirements.multiple_of) * requirements.multiple_of)
-    shape = (_TRIAL_BATCH, descriptor.input_channels, size, size)
+    batch = _TRIAL_BATCH if size <= _LARGE_SIZE else 1
+    shape = (batch, descriptor.input_channels, size, size)
     image = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     seen = _SeenRuns(image)
     with model.register_forward_pre_hook(seen.before), model.register_forward_hook(seen.after):

@@ -336,7 +336,7 @@ def test_weights_that_do_not_fit_the_factory_are_told() -> None:
 
 def test_input_channels_are_those_of_the_first_convolution() -> None:
     assert input_channels_of(nn.Sequential(nn.ReLU(), nn.Conv2d(7, 3, 1), nn.Conv2d(3, 1, 1))) == 7
-    assert input_channels_of(nn.ReLU()) is None
+    assert input_channels_of(nn.ReLU()) == 3
 
 
 def test_a_loaded_network_leaves_the_image_it_is_given_as_it_is(tmp_path: Path) -> None:
