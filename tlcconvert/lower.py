@@ -15,13 +15,14 @@ from onnxscript import optimizer
 from torch import fx
 from torch.export import ExportedProgram
 
-from passes.program import where, with_own_graph
+from passes.program import call_before, where, with_own_graph
 from passes.quick_symbols import quick_symbols
 from tlcconvert.capture import silence
 from tlcconvert.errors import CaptureError
 from tlcconvert.exact_extents import lowered_whole_number, whole_number, write_extents_exactly
 from tlcconvert.export_guards import drop_guards
 from tlcconvert.external_weights import ExternalWeights
+from tlcconvert.fourier_products import FOURIER
 from tlcconvert.known_ratios import resize_by_known_ratios
 from tlcconvert.known_types import known_types
 from tlcconvert.local_decomposition import Table, decompose
@@ -97,10 +98,23 @@ def _decompose_only_where_needed(program: ExportedProgram) -> None:
     """
 
     def where_needed(table: Table) -> ExportedProgram:
-        decompose(program, table)
+        decompose(program, {**table, **FOURIER})
+        _ask_sizes_of_real_parts(program)
         return program
 
     vars(program)["run_decompositions"] = where_needed
+
+
+def _ask_sizes_of_real_parts(program: ExportedProgram) -> None:
+    """The exporter knows no size of a complex tensor; as pairs of real numbers it has the same, and one axis more."""
+    for node in program.graph.nodes:
+        if node.target is not torch.ops.aten.sym_size.int:
+            continue
+        source, axis = node.args
+        if source.meta["val"].is_complex():
+            pairs = call_before(node, torch.ops.aten.view_as_real.default, source)
+            pairs.meta["val"] = torch.ops.aten.view_as_real.default(source.meta["val"])
+            node.args = (pairs, axis)
 
 
 def _count_axes_from_the_front(program: ExportedProgram) -> None:
