@@ -312,13 +312,12 @@ def _twin(
 ) -> Twin:
     """``unlocalized`` taken through the same steps for the train size of ``options``."""
     program = with_own_graph(unlocalized)
-    localized = _localized(program, options, captured.requirements)
-    assert localized is not None
+    _localized(program, options, captured.requirements)
     _speed_up(program, options)
     _wrap(program, options, captured.requirements, extents)
     converted = runnable(program)
     model = _exported(program, captured.inputs, options, {}, None)
-    return Twin(converted, model, lambda: inference_session(model.SerializeToString()), localized)
+    return Twin(converted, model, lambda: inference_session(model.SerializeToString()))
 
 
 def _exported(

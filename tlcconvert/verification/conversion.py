@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 from torch.export import ExportedProgram
 
-from passes.localize import Localized
+from passes.localize import Localized, Training
 from passes.localize.exact_counterpart import exact_counterpart
 from passes.sizes import ImageSize
 from tlcconvert.capture import Captured
@@ -23,7 +23,7 @@ from tlcconvert.options import Options
 from tlcconvert.parity import Parity
 from tlcconvert.size_requirements import SizeRequirements
 from tlcconvert.verification import sizes as budget
-from tlcconvert.verification.compare import TOLERANCE, Expected, Trial, expected_at
+from tlcconvert.verification.compare import TOLERANCE, Trial, expected_at
 from tlcconvert.verification.cost import GraphCost
 from tlcconvert.verification.extents import Demands, with_windows
 from tlcconvert.verification.float64 import distance, magnitude
@@ -275,14 +275,15 @@ def _twin(subject: Subject, options: Options, purse: Purse, report: Callable[[st
     )
     if subject.twin is None or train_size is None:
         return Parity((), (unproven + "no smaller train size has windows on every map",))
-    report(f"converting once more for a train size of {train_size[0]}")
-    twin = subject.twin(train_size)
-    trials = _twin_trials(twin, subject, options, train_size[0])
+    windows = Training.on_crops(train_size, options.base_ratio, requirements.multiple).base_size
+    trials = _twin_trials(windows, subject, options, train_size[0])
     if any(subject.reach.cost(*trial.size) > purse.budget / 4 for trial in trials):
         size = _label(max(trial.size for trial in trials))
         return Parity((), (f"{unproven}{size} with a train size of {train_size[0]} is over the budget",))
+    report(f"converting once more for a train size of {train_size[0]}")
+    twin = subject.twin(train_size)
     report("running the twin in onnxruntime")
-    expected: Expected = expected_at(twin.converted, subject.captured.inputs, trials, TWIN)
+    expected = expected_at(twin.converted, subject.captured.inputs, trials, TWIN)
     parity = expected.compare(callable_of(twin.open_session()), TOLERANCE)
     same = differs_in_numbers_only(subject.model, twin.model)
     note = f"the twin is the same network converted for a train size of {train_size[0]}; its file " + (
@@ -291,9 +292,9 @@ def _twin(subject: Subject, options: Options, purse: Purse, report: Callable[[st
     return _joined(parity, Parity((), (note,)))
 
 
-def _twin_trials(twin: Twin, subject: Subject, options: Options, train: int) -> list[Trial]:
+def _twin_trials(windows: tuple[int, int], subject: Subject, options: Options, train: int) -> list[Trial]:
     taken = _taken(options, subject.captured.requirements)
-    height, width = twin.localized.training.base_size
+    height, width = windows
     around = f"train size {train}"
     return [
         Trial((1, taken(2 * height + 5), taken(2 * width + 11)), f"both axes beyond the windows, {around}"),

@@ -15,7 +15,7 @@ import onnx
 from onnxruntime import InferenceSession
 from torch import fx
 
-from passes.localize import FeatureMap, Localized, LocalSite, Training
+from passes.localize import FeatureMap, LocalSite, Training
 from passes.sizes import ImageSize
 
 _LEAST_WINDOW = 3
@@ -30,13 +30,11 @@ class Twin:
         converted: in PyTorch.
         model: as a file.
         open_session: loads the model.
-        localized: its windows.
     """
 
     converted: fx.GraphModule
     model: onnx.ModelProto
     open_session: Callable[[], InferenceSession]
-    localized: Localized
 
 
 def small_train_size(
