@@ -195,8 +195,12 @@ def run(request: Request, options: Options, errors: Console) -> None:
         files.append(bytes_at(request.report, json.dumps(conversion.report(), indent=2).encode() + b"\n"))
     termination.raise_if_stopped()
     lengths = write_together(files, written=termination.work_is_done)
-    if not request.quiet:
+    if request.quiet:
+        return
+    try:
         print_conversion(plain_console(), conversion, request.written, sum(lengths[:count]))
+    except Exception as error:  # what was written stays written
+        errors.print(f"The report cannot be printed: {type(error).__name__}: {shown_text(error)}.")
 
 
 def _refuse_missing(inputs: Mapping[str, Path | None]) -> None:

@@ -6,6 +6,7 @@ error of its own.
 
 from __future__ import annotations
 
+import math
 import re
 
 import typer
@@ -52,4 +53,7 @@ def decimal_number(text: object) -> float:
     """
     if not _DECIMAL.fullmatch(str(text)):
         raise typer.BadParameter(f"{shown(text)} is not a number such as 1.5.")
-    return float(str(text))
+    number = float(str(text))
+    if math.isinf(number):
+        raise typer.BadParameter(f"{shown(text)} is too large.")
+    return number

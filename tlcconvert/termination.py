@@ -47,7 +47,7 @@ def obey_signals() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    os.register_at_fork(after_in_child=_leave_to_parent)
+    os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_leave_to_parent)
     threading.Thread(target=_end_in_time, args=(reading,), daemon=True).start()
     sys.unraisablehook = _without_interrupts
 
@@ -97,12 +97,22 @@ def _interrupt(number: int, _: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _hold() -> None:
+    """A signal to a child just forked waits until the child no longer answers to the parent's thread."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
+def _let_go() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
 def _leave_to_parent() -> None:
-    """In a forked child, which must not tell the parent's thread of its own signals."""
+    """A forked child ends as any process does."""
     signal.set_wakeup_fd(-1)
     for number in _SIGNALS:
         if signal.getsignal(number) is _interrupt:
             signal.signal(number, signal.SIG_DFL)
+    _let_go()
 
 
 def _end_in_time(reading: int) -> None:

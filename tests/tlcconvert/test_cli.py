@@ -357,6 +357,20 @@ def test_a_large_train_size_is_legitimate(network: Path, tmp_path: Path) -> None
     assert result.exit_code == 0, result.output
 
 
+def test_a_report_that_cannot_be_printed_does_not_undo_the_file(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise UnicodeEncodeError("ascii", "ü", 0, 1, "ordinal not in range")
+
+    monkeypatch.setattr("tlcconvert.console.print_conversion", fails)
+    out = tmp_path / "out.onnx"
+    result = tlcconvert(network, "--no-localize", "-o", out)
+    assert result.exit_code == 0
+    assert "cannot be printed" in result.stderr
+    onnx.checker.check_model(onnx.load(out))
+
+
 def test_help_keeps_its_panels() -> None:
     result = tlcconvert("--help")
     assert result.exit_code == 0
