@@ -26,6 +26,7 @@ from tlcconvert.conversion import Conversion
 from tlcconvert.errors import InputError, StrictError
 from tlcconvert.exported_output import verified_program
 from tlcconvert.external_weights import ExternalWeights, external_weights
+from tlcconvert.guards_after_capture import GuardsAfterCapture
 from tlcconvert.input_channels import input_channels_of
 from tlcconvert.lower import lower
 from tlcconvert.lowering import LOOPLESS
@@ -183,6 +184,7 @@ def _convert_captured(
     captured: Captured, options: Options, pixels: Pixels, sha256: str, stages: Stages
 ) -> Conversion:
     program, requirements = captured.program, captured.requirements
+    guards = GuardsAfterCapture(program, requirements)
     _refuse_static_size(options, requirements)
     with stages("fold"):
         kept = None if options.all_outputs else keep_output(program, options.output_index)
@@ -200,11 +202,13 @@ def _convert_captured(
             speed_pass(program)
         if options.size_wrapper:
             wrap_sizes(program, requirements.multiple, requirements.minimum, requirements.scale)
+            guards.wrapped(program)
         if weights is not None:
             weights.take(program, captured.original.state_dict().values())
         converted = runnable(program)
         metadata = describe(captured, program, options, pixels, localized, sha256)
         model = _exported(program, captured.inputs, options, metadata, weights)
+        tried, assumed = ((), ()) if options.static_size else guards.sizes_to_try()
     with stages("verify"):
         original = _reference(captured, kept, options)
 
@@ -214,7 +218,11 @@ def _convert_captured(
             weights.release()
             return inference_session(model.SerializeToString(), weights.folder, weights_in_file=True)
 
-        parity = verify_conversion(session, converted, original, captured, localized, options, stages.report)
+        parity = verify_conversion(
+            session, converted, original, captured, localized, options, stages.report, also_at=tried
+        )
+        unproven = tuple(f"the file relies on {guard}, at sizes too large to run" for guard in assumed)
+        parity = Parity(parity.comparisons, parity.notes + unproven)
     exported = None
     if options.exported_program:
         with stages("program"):

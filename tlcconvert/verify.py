@@ -266,6 +266,7 @@ def verify_conversion(
     localized: Localized | None,
     options: Options,
     report: Callable[[str], None],
+    also_at: Sequence[tuple[int, int, int]] = (),
 ) -> Parity:
     """The proofs a conversion must pass before it is handed over.
 
@@ -276,12 +277,13 @@ def verify_conversion(
 
     Args:
         open_session: loads the model; called once the converted network has run and its weights may go.
+        also_at: further (batch, height, width) at which the model is compared with the converted network.
     """
     requirements = captured.requirements
     window = localized.training.base_size if localized and localized.sites else _WITHOUT_WINDOWS
     taken = _as_they_are if options.size_wrapper else requirements.up
     chosen = _rounded(_with_batch(options.verify_sizes) or bracketing_sizes(window), taken)
-    sizes = [(1, *options.static_size)] * 2 if options.static_size else chosen
+    sizes = [(1, *options.static_size)] * 2 if options.static_size else [*chosen, *also_at]
     report("running the model in onnxruntime")
     expected = expected_at(converted, captured.inputs, sizes, "onnx / converted")
     parity = expected.compare(_callable(open_session()), TOLERANCE)
