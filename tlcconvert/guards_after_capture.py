@@ -7,7 +7,7 @@ example and records. Each such condition is looked up here at many accepted size
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sympy
@@ -34,7 +34,7 @@ class GuardsAfterCapture:
         self._environment = fake_mode(program).shape_env
         self._known = {guard.expr for guard in self._environment.guards}
         self._replaced = set(self._environment.replacements)
-        self._images = [(image_size(program), requirements.up)]
+        self._images: list[tuple[ImageSize, Callable[[int], int]]] = [(image_size(program), requirements.up)]
         self._requirements = requirements
 
     def wrapped(self, program: ExportedProgram) -> None:
