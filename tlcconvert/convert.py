@@ -27,6 +27,7 @@ from tlcconvert.errors import InputError, StrictError
 from tlcconvert.exported_output import verified_program
 from tlcconvert.external_weights import ExternalWeights, external_weights
 from tlcconvert.feature_map_memory import FeatureMapMemory
+from tlcconvert.guards_after_capture import GuardsAfterCapture
 from tlcconvert.input_channels import input_channels_of
 from tlcconvert.lower import lower
 from tlcconvert.lowering import LOOPLESS
@@ -217,6 +218,7 @@ def _convert_captured(
     captured: Captured, options: Options, pixels: Pixels, sha256: str, stages: Stages
 ) -> Conversion:
     program, requirements = captured.program, captured.requirements
+    guards = GuardsAfterCapture(program, requirements)
     growths = output_growth(captured)
     kept = None if options.all_outputs else keep_output(program, options.output_index)
     extents, output_notes = images_kept(growths, range(len(growths)) if kept is None else [kept])
@@ -244,11 +246,13 @@ def _convert_captured(
         _speed_up(program, options)
         reach = reach_of(program, image, demanded, localized, requirements)
         _wrap(program, options, requirements, extents)
+        guards.wrapped(program)
         if weights is not None:
             weights.take(program, captured.original.state_dict().values())
         converted = runnable(program)
         metadata = describe(captured, program, options, pixels, localized, sha256, extents)
         model = _exported(program, captured.inputs, options, metadata, weights)
+        tried, assumed = ((), ()) if options.static_size else guards.sizes_to_try()
 
     def session() -> InferenceSession:
         if weights is None:
@@ -272,7 +276,9 @@ def _convert_captured(
             reach=reach,
             twin=twin if weights is None else None,
         )
-        parity = verify_conversion(subject, options, stages.report)
+        parity = verify_conversion(subject, options, stages.report, also_at=tried)
+        unproven = tuple(f"the file relies on {guard}, at sizes too large to run" for guard in assumed)
+        parity = Parity(parity.comparisons, parity.notes + unproven)
     exported = None
     if options.exported_program:
         with stages("program"):

@@ -83,7 +83,9 @@ def _matrices(n: Any, rows: Any, columns: Any, like: Tensor) -> tuple[Tensor, Te
     # The exporter takes numbers for constants where they are not tensors.
     count = torch.full((), n, dtype=torch.int64, device=like.device)
     half = torch.full((), n // 2, dtype=torch.int64, device=like.device)
-    products = torch.arange(rows, device=like.device).unsqueeze(-1) * torch.arange(columns, device=like.device)
+    products = torch.arange(rows, device=like.device).unsqueeze(-1) * torch.arange(
+        columns, device=like.device
+    )
     residues = torch.remainder(products + half, count) - half
     angles = residues.to(like.dtype) / count.to(like.dtype) * (2 * math.pi)
     return angles.cos(), angles.sin()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 
 import onnx
 import onnxruntime
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from tlcconvert.errors import CaptureError
 from tlcconvert.lower import lower
 
 _DYNAMIC = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
@@ -79,3 +81,44 @@ def test_each_value_has_the_type_that_running_the_graph_again_gives_it(
     monkeypatch.setattr("tlcconvert.lower.known_types", contextlib.nullcontext)
     again = lower(captured(Promoted()), 18, ["input"], ["output"])
     assert spared.SerializeToString(deterministic=True) == again.SerializeToString(deterministic=True)
+
+
+class Spread(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.softshrink(x.std(1, keepdim=True))
+
+
+def test_the_program_is_left_as_it_was() -> None:
+    program = captured(Spread())
+    before, weights = str(program.graph), dict(program.state_dict)
+    lower(program, 18, ["input"], ["output"])
+    assert str(program.graph) == before
+    assert program.state_dict == weights
+    assert "run_decompositions" not in vars(program)
+
+
+class SizedInFloat(nn.Module):
+    """Sizes computed in double: 0.29 has no whole-number form, 1.1 has one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = (math.floor(x.shape[2] * 1.1), math.ceil(x.shape[3] * 0.29))
+        return nn.functional.interpolate(x, size=size, mode="nearest")
+
+
+def test_sizes_computed_in_floating_point_are_those_of_python() -> None:
+    model = lower(captured(SizedInFloat()), 18, ["input"], ["output"])
+    for height, width in ((10, 100), (7, 200), (90, 300)):
+        image = torch.rand(1, 4, height, width)
+        torch.testing.assert_close(run(model, image), SizedInFloat()(image), rtol=0, atol=0)
+
+
+class PositionsOfMaxima(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.adaptive_max_pool2d(x, 3, return_indices=True)[1]
+
+
+def test_positions_of_an_adaptive_max_pool_are_refused_by_name() -> None:
+    with pytest.raises(
+        CaptureError, match=r"positions of the maxima of an adaptive max pool at .*test_lower"
+    ):
+        lower(captured(PositionsOfMaxima()), 18, ["input"], ["output"])
