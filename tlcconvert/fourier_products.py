@@ -4,9 +4,9 @@ Given      X = fft(x, axis)                       x [..., n, ...]
 
 Result     X[k] = sum over j of x[j] * (cos(a[j, k]) - i sin(a[j, k])),    a[j, k] = 2 pi (j k mod n) / n
 
-onnxruntime's own transform (``DFT``) loses accuracy where n is no power of two: at 720 pixels it is off by 4e-4 of the
-largest value in float32, these products by 4e-6. Most other runtimes have none. j k is reduced modulo n in whole
-numbers, to the residue nearest to 0, so the angles are as exact as float32 holds them.
+onnxruntime's own transform (``DFT``) loses accuracy where n is no power of two: at 720 pixels it is off by 4e-4 of
+the largest value in float32, these products by 4e-6. Most other runtimes have none. j k is reduced modulo n in
+whole numbers, to the residue nearest to 0, so the angles are as exact as float32 holds them.
 
 A real transform keeps the frequencies 0 ... n // 2; its inverse counts each of them twice, but 0 and n / 2, which are
 their own conjugates. Normalisation (PyTorch's modes): 0 none, 1 by sqrt(n), 2 by n, of all axes together.
@@ -29,7 +29,7 @@ _BY_ROOT, _BY_COUNT = 1, 2
 
 
 def real_to_complex(x: Tensor, dims: Sequence[int], normalization: int, onesided: bool) -> Tensor:
-    """``aten._fft_r2c``: x real, transformed along ``dims``; of the last, only half the frequencies if ``onesided``."""
+    """``aten._fft_r2c``: x real, along ``dims``; of the last one, only half the frequencies if ``onesided``."""
     *others, last = dims
     n = x.shape[last]
     count = n // 2 + 1 if onesided else n
@@ -49,7 +49,7 @@ def complex_to_complex(z: Tensor, dims: Sequence[int], normalization: int, forwa
 
 
 def complex_to_real(z: Tensor, dims: Sequence[int], normalization: int, last_dim_size: int) -> Tensor:
-    """``aten._fft_c2r``: back from half the frequencies to ``last_dim_size`` real values along the last of ``dims``."""
+    """``aten._fft_c2r``: back along ``dims``, the last one from half the frequencies to ``last_dim_size`` values."""
     *others, last = dims
     real, imaginary = _parts(z)
     for axis in others:

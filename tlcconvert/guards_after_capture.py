@@ -7,7 +7,7 @@ example and records. Each such condition is looked up here at many accepted size
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import sympy
@@ -16,10 +16,11 @@ from torch.export import ExportedProgram
 from passes.program import fake_mode
 from passes.sizes import ImageSize, image_size
 from tlcconvert.errors import CaptureError
-from tlcconvert.export_guards import Shape, candidate_shapes
+from tlcconvert.export_guards import Shape
 from tlcconvert.size_requirements import SizeRequirements
 
 _MOST_PIXELS_TO_RUN = 2**18
+_LARGE = (64, 96, 160, 256, 512, 1024, 2048, 4096)
 
 
 class GuardsAfterCapture:
@@ -46,7 +47,8 @@ class GuardsAfterCapture:
     def sizes_to_try(self) -> tuple[tuple[Shape, ...], tuple[str, ...]]:
         """Images (batch, height, width) at which a condition is false, and the conditions no image tries.
 
-        A condition that no size up to 4097 pixels contradicts is in neither.
+        A condition that no size up to 4097 pixels contradicts is in neither; one on other symbols than the image's
+        sizes is among those that are not tried.
 
         Raises:
             CaptureError: a size of the image became a number.
@@ -54,9 +56,12 @@ class GuardsAfterCapture:
         self._refuse_numbers()
         tried: list[Shape] = []
         assumed = []
-        candidates = list(candidate_shapes(self._requirements))
+        candidates = list(_candidates(self._requirements))
         for condition in dict.fromkeys(guard.expr for guard in self._environment.guards):
             if condition in self._known or self._first_false(condition, tried) is not None:
+                continue
+            if not self._is_on_sizes(condition):
+                assumed.append(str(condition))
                 continue
             false_at = self._all_false(condition, candidates)
             runnable = [shape for shape in false_at if shape[0] * shape[1] * shape[2] <= _MOST_PIXELS_TO_RUN]
@@ -67,13 +72,16 @@ class GuardsAfterCapture:
         return tuple(tried), tuple(assumed)
 
     def _refuse_numbers(self) -> None:
-        symbols = {symbol for image, _ in self._images for symbol in _symbols(image)}
         for symbol, value in self._environment.replacements.items():
-            if symbol in symbols and symbol not in self._replaced and sympy.sympify(value).is_number:
+            if self._is_on_sizes(symbol) and symbol not in self._replaced and sympy.sympify(value).is_number:
                 raise CaptureError(
                     f"Writing the network's operators out fixes a size of the image to {value}, "
                     "so the file would be right at that size only."
                 )
+
+    def _is_on_sizes(self, condition: Any) -> bool:
+        known = {symbol for image, _ in self._images for symbol in _symbols(image)}
+        return bool(condition.free_symbols <= known)
 
     def _all_false(self, condition: Any, shapes: Iterable[Shape]) -> list[Shape]:
         return [shape for shape in shapes if self._is_false(condition, shape)]
@@ -88,10 +96,21 @@ class GuardsAfterCapture:
             values |= dict.fromkeys(image.batch, batch)
             for axis, pixels in ((image.height, height), (image.width, width)):
                 values |= dict.fromkeys(axis.free_symbols, extent_of(pixels) // image.multiple(axis))
-        if not condition.free_symbols <= values.keys():
-            return False
         return condition.subs(values) == sympy.false
 
 
 def _symbols(image: ImageSize) -> set[Any]:
     return set(image.batch) | image.height.free_symbols | image.width.free_symbols
+
+
+def _candidates(requirements: SizeRequirements) -> Iterator[Shape]:
+    """Accepted shapes from small to large, of every parity and proportion."""
+    step, least = requirements.multiple, requirements.minimum
+    small = [least + step * number for number in range(6)]
+    large = sorted({requirements.up(size + odd) for size in _LARGE for odd in (0, 1)} - set(small))
+    most = requirements.maximum or max(large, default=0)
+    yield from ((1, height, width) for height in small for width in small)
+    yield from ((batch, small[2], small[3]) for batch in (2, 4, 5))
+    for size in large:
+        if size <= most:
+            yield from ((1, size, small[1]), (1, small[1], size), (1, size, size))
