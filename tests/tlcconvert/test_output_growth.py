@@ -211,16 +211,21 @@ PHOTOGRAPH = (1, 720, 1280)
 def _assert_equal_to(
     conversion: Conversion, reference: nn.Module, size: tuple[int, int, int], inner: int = 0
 ) -> None:
-    """The file against ``reference`` in float64, but for the last ``inner`` rows and columns."""
+    """The file against ``reference`` in float64, but for the last ``inner`` rows and columns.
+
+    A resize computes its coordinates in float32, so PyTorch's own float32 result may be further off than 1e-5.
+    """
     batch, height, width = size
     image = torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(height))
     with torch.no_grad():
+        single = reference(image)
         expected = reference.double()(image.double())
     computed = _run(conversion, image)
     assert computed.shape == expected.shape
     kept = (..., slice(expected.shape[2] - inner), slice(expected.shape[3] - inner))
-    # A resize computes its coordinates in float32, which are 1e-4 of a pixel off at 1280.
-    assert (computed - expected)[kept].abs().max() <= 1e-4 * expected.abs().max()
+    scale = expected.abs().max()
+    rounding = (single - expected)[kept].abs().max() / scale
+    assert (computed - expected)[kept].abs().max() / scale <= max(1e-5, 4 * rounding)
 
 
 @pytest.mark.parametrize("network", [Valid, HalfAsLargeAgain])
