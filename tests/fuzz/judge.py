@@ -23,8 +23,8 @@ from tests.oracles.per_window import CannotRun
 from tlcconvert import convert
 from tlcconvert.errors import CaptureError, ConversionError
 
-TOLERANCE = 3e-5
-"""Of the output's scale: a window of one pixel more is off by four times that, a Fourier transform by a third."""
+TOLERANCE = 1e-5
+"""Of the output's scale: a window of one pixel more is off by ten times that."""
 _MOST_PIXELS = 20_000
 
 

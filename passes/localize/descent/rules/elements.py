@@ -42,6 +42,20 @@ def copy_second(operation: Operation) -> Axes:
     return operation.combined([operation.axes(operation.arguments["src"])])
 
 
+def one_hot(operation: Operation) -> Axes:
+    """Every element becomes a vector of channels."""
+    return (*operation.axes(operation.node.args[0]), operation.plain(operation.shape[-1]))
+
+
+def gate_halves(operation: Operation) -> Axes:
+    """a * sigmoid(b) for the halves a and b of the channels."""
+    axes = operation.axes(operation.node.args[0])
+    dim = operation.arguments["dim"] % len(axes)
+    if operation.image.is_spatial(operation.shape[dim]):
+        raise NoRule
+    return (*axes[:dim], operation.plain(operation.shape[dim]), *axes[dim + 1 :])
+
+
 _KEPT = (
     "softmax", "_softmax", "log_softmax", "_log_softmax", "dropout", "feature_dropout", "alpha_dropout", "clone",
     "contiguous", "alias", "detach", "detach_", "lift_fresh_copy", "to", "_to_copy", "type_as", "prelu",
@@ -50,8 +64,16 @@ _KEPT = (
 )  # fmt: skip
 _COMBINED = (
     "where", "complex", "polar", "clamp", "clamp_min", "clamp_max", "masked_fill", "lerp", "addcmul", "addcdiv",
-    "isclose", "copysign", "rsub", "float_power",
+    "isclose", "copysign", "rsub", "float_power", "hardswish", "log_sigmoid", "rrelu_with_noise", "floor_divide",
+    "absolute", "negative", "fix", "_add_relu", "subtract", "multiply", "divide", "true_divide",
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
+    "greater", "greater_equal", "less", "less_equal", "not_equal",
+    "special_digamma", "special_erf", "special_erfc", "special_erfinv", "special_exp2", "special_expit",
+    "special_expm1", "special_gammainc", "special_gammaincc", "special_gammaln", "special_i0", "special_log1p",
+    "special_logit", "special_multigammaln", "special_ndtr", "special_polygamma", "special_psi", "special_round",
+    "special_sinc", "special_xlogy",
 )  # fmt: skip
+"""PyTorch tags most operations of this kind as pointwise; these it does not."""
 _NORMS = (
     "native_layer_norm", "native_group_norm", "native_batch_norm", "_native_batch_norm_legit",
     "_native_batch_norm_legit_no_training", "_native_batch_norm_legit_functional", "cudnn_batch_norm",
@@ -63,4 +85,6 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(_COMBINED, combine),
     **dict.fromkeys(_NORMS, keep_first),
     "copy": copy_second,
+    "glu": gate_halves,
+    "one_hot": one_hot,
 }

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import sympy
 import torch
 
+from passes.localize.descent.digits import Axes
 from passes.localize.descent.operation import Operation, Result, Rule
+from passes.sizes import shape_expressions
 
 
 def reduce(operation: Operation) -> Result:
@@ -28,6 +31,22 @@ def reduce(operation: Operation) -> Result:
     return left if isinstance(values, torch.Tensor) else [left for _ in values]
 
 
+def compare_vectors(operation: Operation) -> Result:
+    """The angle between vectors along an axis of two tensors."""
+    arguments = operation.arguments
+    axes = [operation.axes(arguments[name]) for name in ("x1", "x2")]
+    dim = arguments["dim"] % max(map(len, axes))
+    return tuple(each for index, each in enumerate(_broadcast(operation, axes)) if index != dim)
+
+
+def _broadcast(operation: Operation, axes: Sequence[Axes]) -> Axes:
+    shapes = [shape_expressions(operation.arguments[name]) for name in ("x1", "x2")]
+    rank = max(map(len, shapes))
+    padded = [(sympy.Integer(1),) * (rank - len(shape)) + shape for shape in shapes]
+    together = [b if a == 1 else a for a, b in zip(*padded, strict=True)]
+    return operation.combined(axes, together)
+
+
 def _dims(dims: int | Sequence[int] | None, rank: int) -> set[int]:
     if dims is None or dims == []:
         return set(range(rank))
@@ -44,4 +63,5 @@ _REDUCED = (
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(_REDUCED, reduce),
+    "cosine_similarity": compare_vectors,
 }
