@@ -221,11 +221,13 @@ def _convert_captured(
     guards = GuardsAfterCapture(program, requirements)
     growths = output_growth(captured)
     kept = None if options.all_outputs else keep_output(program, options.output_index)
-    extents, output_notes = images_kept(growths, range(len(growths)) if kept is None else [kept])
+    indices = range(len(growths)) if kept is None else [kept]
+    extents, output_notes = images_kept(growths, indices)
+    bare = _bare(captured, kept)
     if not serves_an_image(requirements, extents):
         options = replace(options, size_wrapper=False)
     if options.size_wrapper:
-        output_notes += padding_note(captured, range(len(growths)) if kept is None else [kept], extents)
+        output_notes += padding_note(captured, bare, indices, extents)
     _refuse_static_size(options, requirements, extents)
     refuse_larger([*options.verify_sizes, *filter(None, [options.static_size])], requirements)
     with stages("fold"):
@@ -264,7 +266,6 @@ def _convert_captured(
         return _twin(unlocalized, captured, replace(options, train_size=train_size), extents)
 
     with stages("verify"):
-        bare = _bare(captured, kept)
         subject = Subject(
             model=model,
             open_session=session,

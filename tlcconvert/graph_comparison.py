@@ -13,7 +13,7 @@ from tlcconvert.export_guards import Shape
 from tlcconvert.network_inputs import NetworkInputs
 from tlcconvert.shape_run import first_line
 
-_TOLERANCE = 1e-5
+TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,6 @@ def _difference(graph: nn.Module, image: tuple[Tensor, ...], expected: tuple[Ten
     for own, reference in zip(computed, expected, strict=True):
         largest = float(reference.abs().max())
         deviation = float((own.double() - reference.double()).abs().max())
-        if not deviation <= _TOLERANCE * largest:
+        if not deviation <= TOLERANCE * largest:
             return f"the graph is off by {deviation:.1e} where the network's values reach {largest:.1e}"
     return ""

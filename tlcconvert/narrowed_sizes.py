@@ -145,13 +145,21 @@ def deviations(
     file: SizeRequirements,
 ) -> tuple[Deviation, ...]:
     """The padded ``graph`` against the bare network at sizes the network accepts and the file pads."""
-    found = []
-    for height, width in _padded_sizes(own, file):
-        images = inputs.random(1, height, width)
-        expected = expected_of(original, images)
-        if expected is not None:
-            found.append(Deviation(height, width, _relative_error(graph, images, expected, file)))
-    return tuple(found)
+    found = [deviation_at(graph, original, inputs, file, size) for size in _padded_sizes(own, file)]
+    return tuple(each for each in found if each is not None)
+
+
+def deviation_at(
+    graph: nn.Module,
+    original: nn.Module,
+    inputs: NetworkInputs,
+    file: SizeRequirements,
+    size: tuple[int, int],
+) -> Deviation | None:
+    """The padded ``graph`` against the bare network at (height, width); None where that raises or is not finite."""
+    images = inputs.random(1, *size)
+    expected = expected_of(original, images)
+    return None if expected is None else Deviation(*size, _relative_error(graph, images, expected, file))
 
 
 def _padded_sizes(own: SizeRequirements, file: SizeRequirements) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from enum import Enum
 
 import sympy
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram
 from torch.utils._sympy.interp import sympy_interp
@@ -25,6 +25,8 @@ from passes.program import runnable, where
 from passes.sizes import ImageSize, image_size, shape_expressions
 from tlcconvert.capture import Captured, silence
 from tlcconvert.errors import CaptureError
+from tlcconvert.graph_comparison import TOLERANCE
+from tlcconvert.narrowed_sizes import deviation_at
 from tlcconvert.output_extents import Extent, Extents, fitted
 from tlcconvert.shape_run import Accepted, ShapeRun, first_line
 from tlcconvert.size_requirements import SizeRequirements
@@ -100,23 +102,34 @@ def images_kept(
 
 
 def padding_note(
-    captured: Captured, kept: Sequence[int], extents: Sequence[Extents | None]
+    captured: Captured, bare: nn.Module, kept: Sequence[int], extents: Sequence[Extents | None]
 ) -> tuple[str, ...]:
-    """A note on a size which the network runs at and the file pads, as the network drops or adds pixels there."""
+    """A note on a size which the network runs at and the file pads, and what the network would have done there.
+
+    Args:
+        bare: the network with the outputs at ``kept``, as ``captured.program`` has them.
+    """
     requirements = captured.requirements
-    network = _on_shapes(captured) if requirements.multiple > 1 else None
+    multiple = requirements.multiple
+    network = _on_shapes(captured) if multiple > 1 else None
     if network is None:
         return ()
-    size = (requirements.up(_SMALL[0]) + 1, requirements.up(_SMALL[1]) + 1)
-    accepted = network(*size, 1)
-    for output, image in zip(kept, extents, strict=True):
-        if not accepted or image is None or _last_two(accepted, output) == image.at(*size):
+    also = f"the network also runs at sizes that are no multiple of {multiple}"
+    for remainder in sorted({1, multiple // 2, multiple - 1}):
+        size = (requirements.up(_SMALL[0]) + remainder, requirements.up(_SMALL[1]) + remainder)
+        accepted = network(*size, 1)
+        if not accepted:
             continue
-        returned, stated = _pixels(_last_two(accepted, output)), _pixels(image.at(*size))
-        return (
-            f"the network also runs at sizes that are no multiple of {requirements.multiple}, but returns {returned} "
-            f"pixels for {_pixels(size)}: the file pads such images and returns {stated}",
-        )
+        for output, image in zip(kept, extents, strict=True):
+            if image is not None and _last_two(accepted, output) != image.at(*size):
+                returned, stated = _pixels(_last_two(accepted, output)), _pixels(image.at(*size))
+                return (
+                    f"{also}, but returns {returned} pixels for {_pixels(size)}: the file pads such images and "
+                    f"returns {stated}",
+                )
+        off = deviation_at(runnable(captured.program), bare, captured.inputs, requirements, size)
+        if off is not None and off.relative_error > TOLERANCE:
+            return (f"{also}: the file pads such images, which is off by {off} from the network itself",)
     return ()
 
 

@@ -277,6 +277,20 @@ def test_a_file_that_pads_where_the_network_drops_rows_says_so() -> None:
     assert any("returns 98x66 pixels for 99x67" in note for note in conversion.parity.notes)
 
 
+def test_a_file_that_pads_where_the_network_runs_all_the_same_says_by_how_much_it_differs() -> None:
+    class FoursAndOneMore(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            if any(extent % 4 > 1 for extent in x.shape[2:]):
+                raise ValueError("wrong size")
+            blurred = F.avg_pool2d(x, 9, 1, 4)
+            return blurred, x
+
+    conversion = tlcconvert.convert(FoursAndOneMore(), 16, input_channels=3, output_index=0)
+    (note,) = [note for note in conversion.parity.notes if "no multiple of 4" in note]
+    assert "is off by" in note
+    assert "at 101x69" in note
+
+
 def test_the_scale_in_the_metadata_is_the_first_images() -> None:
     class VectorFirst(nn.Module):
         def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
