@@ -164,7 +164,7 @@ def refresh(program: ExportedProgram, has_new_sizes: bool = False) -> None:
                 node.meta.pop("val", None)
     compute_values(program.graph, fake_mode(program))
     drop_unused_state(program)
-    _name_outputs(program)
+    name_outputs(program)
     program.graph.lint()
     program.graph_module.recompile()
 
@@ -237,7 +237,7 @@ _VALUES: dict[Any, Callable[..., Any]] = {
 }
 
 
-def _name_outputs(program: ExportedProgram) -> None:
+def name_outputs(program: ExportedProgram) -> None:
     """Lets the signature call each tensor output by the node that now produces it."""
     values = program.graph.output_node().args[0]
     assert isinstance(values, (tuple, list))

@@ -40,7 +40,7 @@ from torch import fx, nn
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind
 
-from passes.program import runnable, user_inputs
+from passes.program import name_outputs, runnable, user_inputs
 from passes.quick_symbols import quick_symbols
 from tlcconvert import narrowed_sizes
 from tlcconvert.data_attribute import TracedDataAttribute
@@ -324,6 +324,7 @@ def functional(program: ExportedProgram) -> ExportedProgram:
     _allow_any_layout(program)
     _integer_shape_arithmetic(program)
     program.graph.eliminate_dead_code()
+    name_outputs(program)
     program.graph_module.recompile()
     for node in program.graph.nodes:
         schema = getattr(node.target, "_schema", None)

@@ -8,6 +8,7 @@ anybody restores falls below; and it says what it is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,8 @@ class Deviation:
     relative_error: float
 
     def __str__(self) -> str:
+        if math.isinf(self.relative_error):
+            return f"everything, as its output is of another size, at {self.height}x{self.width}"
         return f"{self.relative_error:.1%} of the output's scale at {self.height}x{self.width}"
 
 
@@ -197,9 +200,11 @@ def _relative_error(
         cropped = own[tuple(slice(extent) for extent in reference.shape)]
         if cropped.shape != reference.shape:
             return float("inf")
+        if not reference.numel():
+            continue
         largest = float(reference.double().abs().max())
         errors.append(float((cropped.double() - reference.double()).abs().max()) / (largest or 1.0))
-    return max(errors)
+    return max(errors, default=0.0)
 
 
 def _padded(image: torch.Tensor, file: SizeRequirements) -> torch.Tensor:

@@ -513,12 +513,20 @@ def test_an_input_beside_the_image_is_captured(shape: tuple[int | str, ...]) -> 
     torch.testing.assert_close(graph(image, level), image / (level + 1))
 
 
-def test_an_exported_program_is_taken_as_it_is() -> None:
+def test_an_exported_program_is_taken_for_the_sizes_its_guards_allow() -> None:
+    network = PadsIfNeeded().eval()
+    program = torch.export.export(network, (torch.rand(2, 3, 22, 34),), dynamic_shapes=(_DYNAMIC,))
+    captured = capture(program, input_channels=3)
+    assert captured.requirements.multiple == 2
+    _same_as(captured, network, [(1, 46, 62), (4, 62, 46), (2, 22, 90)])
+    assert captured.program.state_dict is not program.state_dict
+
+
+def test_an_exported_program_that_refuses_even_sizes_is_refused_with_its_guard() -> None:
     network = PadsIfNeeded().eval()
     program = torch.export.export(network, (torch.rand(2, 3, 21, 33),), dynamic_shapes=(_DYNAMIC,))
-    captured = capture(program, input_channels=3)
-    _same_as(captured, network, _ANY_SIZES)
-    assert captured.program.state_dict is not program.state_dict
+    with pytest.raises(CaptureError, match=r"exported for sizes where .*% 2\) != 0"):
+        capture(program, input_channels=3)
 
 
 def test_an_exported_program_for_multiples_keeps_its_multiple() -> None:

@@ -1,7 +1,8 @@
 """How each ``tlc::`` operator is written in standard ONNX operators, one file per operator.
 
 So are PyTorch's own pools and resizes, which the exporter writes for the sizes of the example (adaptive pools), with
-coordinates of its own (resizes by a factor) or without one of their arguments (``divisor_override``).
+coordinates of its own (resizes by a factor), without one of their arguments (``divisor_override``) or with sums as
+long as the map (means).
 
 ``LOOPLESS`` and ``IN_LOOPS`` are for ``torch.onnx.export(program, dynamo=True, custom_translation_table=...)``,
 the second for runtimes that run Scan and Loop well. The functions use operators of opset 18 whose meaning has not
@@ -16,6 +17,7 @@ import torch
 import passes.operators  # noqa: F401  (registers torch.ops.tlc)
 from tlcconvert.lowering.adaptive_pool import ADAPTIVE_POOLS
 from tlcconvert.lowering.average_pool import average_pool
+from tlcconvert.lowering.axis_by_axis import AXIS_BY_AXIS
 from tlcconvert.lowering.grid_mean import grid_mean
 from tlcconvert.lowering.grid_normalize import grid_normalize
 from tlcconvert.lowering.grid_spread import grid_spread
@@ -54,6 +56,7 @@ LOOPLESS: Translations = {
     torch.ops.tlc.window_attention.default: window_attention,
     torch.ops.aten.avg_pool2d.default: average_pool,
     **ADAPTIVE_POOLS,
+    **AXIS_BY_AXIS,
     **RESIZES,
 }
 

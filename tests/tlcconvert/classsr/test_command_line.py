@@ -34,6 +34,8 @@ MEANINGLESS = {
     "fold_branches": False,
     "size_wrapper": False,
     "static_size": (64, 64),
+    "accept_multiple": 64,
+    "accept_minimum": 64,
     "verify_sizes": ((64, 64),),
     "fast": True,
 }
@@ -138,7 +140,7 @@ def test_a_calibration_is_used_and_can_be_read_again(
         (["--train-size", "32", "--costs", "c.json"], ["add --knobs"]),
         (["--train-size", "32", "--calibrate", "c.json"], ["add --knobs"]),
         (["--train-size", "32", "--knobs", "--costs", "c.json", "--calibrate", "c.json"], ["choose one"]),
-        (["--train-size", "32", "--knobs", "--costs", "missing.json"], ["missing.json cannot be read"]),
+        (["--train-size", "32", "--knobs", "--costs", "missing.json"], ["missing.json", "does not exist"]),
         (["--train-size", "32", "--knobs", "--calibrate", "missing/c.json"], ["missing"]),
         (["--train-size", "32", "--fast", "--base-ratio", "2"], ["leave out --base-ratio, --fast"]),
         (["--train-size", "32", "--no-fold"], ["leave out --no-fold"]),
@@ -190,7 +192,7 @@ def test_a_classsr_is_not_written_as_an_exported_program(checkpoint: Path, tmp_p
         ["--patch-step", "28"],
         ["--knobs"],
         ["--scale", "2"],
-        ["--knobs", "--costs", "c.json"],
+        ["--knobs", "--costs", __file__],
         ["--knobs", "--calibrate", "c.json"],
     ],
 )
