@@ -28,6 +28,16 @@ def total(x: Any, dim: Sequence[int] | None = None, keepdim: bool = False, dtype
     return _reduced(x, op.ReduceSum, dim, keepdim, dtype)
 
 
+def mean_of_all(x: Any, dtype: int = -1) -> Any:
+    """``aten.mean``."""
+    return mean(x, dtype=dtype)
+
+
+def total_of_all(x: Any, dtype: int = -1) -> Any:
+    """``aten.sum``."""
+    return total(x, dtype=dtype)
+
+
 def _reduced(
     x: Any, reduce: Callable[..., Any], dim: Sequence[int] | None, keepdim: bool, dtype: int | None
 ) -> Any:
@@ -41,6 +51,8 @@ def _reduced(
 
 
 AXIS_BY_AXIS: dict[Callable[..., Any], Callable[..., Any]] = {
+    aten.mean.default: mean_of_all,
     aten.mean.dim: mean,
+    aten.sum.default: total_of_all,
     aten.sum.dim_IntList: total,
 }
