@@ -25,9 +25,15 @@ from passes.quick_symbols import quick_symbols
 Table = Mapping[Any, Callable[..., Any]]
 
 
-def decompose(program: ExportedProgram, table: Table) -> None:
-    """Replaces every call of an operator in ``table`` by what the table makes of it, in place."""
-    found = [node for node in program.graph.nodes if node.op == "call_function" and node.target in table]
+def decompose(
+    program: ExportedProgram, table: Table, is_meant: Callable[[fx.Node], bool] = lambda _: True
+) -> None:
+    """Replaces every call of an operator in ``table`` that ``is_meant`` by what the table makes of it, in place."""
+    found = [
+        node
+        for node in program.graph.nodes
+        if node.op == "call_function" and node.target in table and is_meant(node)
+    ]
     if not found:
         return
     for node in found:
@@ -41,7 +47,8 @@ def _traced(program: ExportedProgram, node: fx.Node, table: Table) -> fx.Graph:
 
     def call(*values: Any) -> Any:
         known = dict(zip(inputs, values, strict=True))
-        return node.target(  # type: ignore[operator]
+        # Called by itself, a composite operator would be taken apart PyTorch's way before the table is asked.
+        return table[node.target](
             *fx.map_arg(node.args, known.__getitem__), **fx.map_arg(node.kwargs, known.__getitem__)
         )
 

@@ -28,6 +28,7 @@ from tlcconvert.known_types import known_types
 from tlcconvert.local_decomposition import Table, decompose
 from tlcconvert.lowering import IN_LOOPS, Translations
 from tlcconvert.lowering.loops.subgraph import number_bodies
+from tlcconvert.moments_axis_by_axis import MOMENTS, sums_a_map
 
 _WITH_POSITIONS = (torch.ops.aten.adaptive_max_pool1d.default, torch.ops.aten.adaptive_max_pool2d.default)
 
@@ -98,6 +99,7 @@ def _decompose_only_where_needed(program: ExportedProgram) -> None:
     """
 
     def where_needed(table: Table) -> ExportedProgram:
+        decompose(program, MOMENTS, sums_a_map)
         decompose(program, {**table, **FOURIER})
         _ask_sizes_of_real_parts(program)
         return program
