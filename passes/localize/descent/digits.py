@@ -205,7 +205,13 @@ def regrouped(axes: Axes, sizes: Sequence[Values], step: Step) -> Axes:
 
     Axes whose sizes cut through digits that do not divide count nothing that has a name; ``step`` says why.
     """
-    pending = list(merged(digit for digits in axes for digit in digits))
+    apart = [digit for digits in axes for digit in digits]
+    pending = list(merged(apart))
+    # A cut between two digits needs no division, even where they make up one run of pixels.
+    for digits in (apart, pending):
+        whole_axes = _cut(list(digits), sizes)
+        if whole_axes is not None:
+            return _as_finer_map(whole_axes)
     wanted = list(sizes)
     result: list[Digits] = []
     while wanted:
@@ -218,6 +224,17 @@ def regrouped(axes: Axes, sizes: Sequence[Values], step: Step) -> Axes:
             result.append(merged(taken))
             del wanted[0]
     return _as_finer_map(tuple(result))
+
+
+def _cut(pending: list[Digit], sizes: Sequence[Values]) -> Axes | None:
+    """``pending`` cut into axes of ``sizes``; None where a size cuts through digits that do not divide."""
+    axes = []
+    for size in sizes:
+        taken = _taken(pending, size)
+        if taken is None:
+            return None
+        axes.append(merged(taken))
+    return tuple(axes)
 
 
 def _taken(pending: list[Digit], size: Values) -> list[Digit] | None:

@@ -147,6 +147,17 @@ def test_what_is_put_back_is_a_whole_map_again(splits: list[tuple[int, int]], ra
     assert program.check() == 2
 
 
+def test_a_view_may_cut_an_axis_whose_parts_came_together() -> None:
+    program = Program()
+    program.view([BATCH, sympy.Integer(6), 6 * ROWS, sympy.Integer(2), 12 * COLUMNS])
+    program.permute([1, 2, 3, 0, 4])
+    apart = program.axes
+    program.view([36 * ROWS, sympy.Integer(2), BATCH, 12 * COLUMNS])
+    program.view([sympy.Integer(6), 6 * ROWS, sympy.Integer(2), BATCH, 12 * COLUMNS])
+    assert program.axes == apart
+    program.check()
+
+
 def test_windows_count_no_rows_until_they_are_put_back() -> None:
     program = Program()
     program.view([BATCH, sympy.Integer(6), 3 * ROWS, sympy.Integer(4), 3 * COLUMNS, sympy.Integer(4)])
