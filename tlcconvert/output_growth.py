@@ -117,7 +117,8 @@ def padding_note(
     also = f"the network also runs at sizes that are no multiple of {multiple}"
     for remainder in sorted({1, multiple // 2, multiple - 1}):
         size = (requirements.up(_SMALL[0]) + remainder, requirements.up(_SMALL[1]) + remainder)
-        accepted = network(*size, 1)
+        with silence():
+            accepted = network(*size, 1)
         if not accepted:
             continue
         for output, image in zip(kept, extents, strict=True):

@@ -42,12 +42,23 @@ class _Source:
     heads: int
     c: int
 
-    def cell(self, starts: tuple[ir.Value, ir.Value], ends: tuple[ir.Value, ir.Value]) -> ir.Value:
-        """[N, heads, c, pixels] from the row and column in ``starts`` up to those in ``ends`` (int64 [1])."""
+    def rectangle(self, starts: tuple[ir.Value, ir.Value], ends: tuple[ir.Value, ir.Value]) -> ir.Value:
+        """[N, heads*c, rows, columns] from the place in ``starts`` up to that in ``ends`` (int64 [1] each)."""
         start = op.Concat(integers(self.first), *starts, axis=0)
         end = op.Concat(integers(self.first + self.heads * self.c), *ends, axis=0)
-        pixels = op.Slice(self.whole, start, end, integers(1, 2, 3))
-        return op.Reshape(pixels, integers(0, self.heads, self.c, -1))
+        return op.Slice(self.whole, start, end, integers(1, 2, 3))
+
+    def flat(self, rectangle: ir.Value) -> ir.Value:
+        """[N, heads, c, pixels]."""
+        return op.Reshape(rectangle, integers(0, self.heads, self.c, -1))
+
+    def squares(self, rectangle: ir.Value) -> ir.Value:
+        """The squared norm of each channel, [N, heads, c, 1].
+
+        Along the columns, then along the rows: a sum of all pixels in one go loses what flat areas amplify.
+        """
+        of_rows = op.ReduceSumSquare(rectangle, integers(3), keepdims=0)
+        return op.Reshape(op.ReduceSum(of_rows, integers(2), keepdims=1), integers(0, self.heads, self.c, 1))
 
 
 def window_attention_by_cells(
@@ -103,8 +114,9 @@ def _grams_and_squares(q: _Source, k: _Source, rows: Axis, columns: Axis) -> tup
     """q k^T of each cell, [row cells, column cells, N, heads, c_q, c_k], and [..., c_q + c_k, 1] squared norms."""
 
     def of_cell(row: ir.Value, row_end: ir.Value, column: ir.Value, column_end: ir.Value) -> list[ir.Value]:
-        a, b = (source.cell((row, column), (row_end, column_end)) for source in (q, k))
-        squares = [op.ReduceSumSquare(x, integers(-1), keepdims=1) for x in (a, b)]
+        sources = [(source, source.rectangle((row, column), (row_end, column_end))) for source in (q, k)]
+        squares = [source.squares(rectangle) for source, rectangle in sources]
+        a, b = (source.flat(rectangle) for source, rectangle in sources)
         return [op.MatMul(a, op.Transpose(b, perm=[0, 1, 3, 2])), op.Concat(*squares, axis=-2)]
 
     def of_row(row: ir.Value, row_end: ir.Value) -> list[ir.Value]:
@@ -122,7 +134,7 @@ def _attended(mixings: ir.Value, v: _Source, c_out: int, rows: Axis, columns: Ax
 
         def cell(j: ir.Value) -> ir.Value:
             column, column_end, matrix = (op.Gather(x, j) for x in (columns.starts, columns.ends, matrices))
-            pixels = op.MatMul(matrix, v.cell((row, column), (row_end, column_end)))
+            pixels = op.MatMul(matrix, v.flat(v.rectangle((row, column), (row_end, column_end))))
             return op.Reshape(
                 pixels, op.Concat(integers(0, c_out), op.Sub(row_end, row), integers(-1), axis=0)
             )
