@@ -27,6 +27,9 @@ LOCAL = (
 AT_720x1280 = ("RCAN", "NAFNet", "HINet", "Restormer", "RealPLKSR", "CRAFT", "OmniSR")
 """Those that take less than five minutes and 12 GB there, in float64 on one core."""
 
+ROUNDING_AT_720x1280 = {"HINet": 3.3e-5}
+"""How far PyTorch's own float32 result is from float64 there, where that is more than the tolerance."""
+
 
 def _distance(name: str, size: tuple[int, int]) -> float:
     network = next(subject for subject in SUBJECTS if subject.name == name).network()
@@ -56,4 +59,4 @@ def test_every_architecture_at_272x400(name: str) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("name", AT_720x1280)
 def test_large_maps_at_720x1280(name: str) -> None:
-    assert _distance(name, (720, 1280)) <= TOLERANCE
+    assert _distance(name, (720, 1280)) <= max(TOLERANCE, ROUNDING_AT_720x1280.get(name, 0.0))
