@@ -27,13 +27,14 @@ from tlcconvert.errors import InputError
 from tlcconvert.input_channels import input_channels_of
 from tlcconvert.near_architectures import near_architectures
 from tlcconvert.network_inputs import ExtraInput
+from tlcconvert.out_of_memory import is_out_of_memory
 from tlcconvert.pixels import Pixels, registry_pixels
 from tlcconvert.program_file import is_program_archive, program_content
 from tlcconvert.regular_file import open_regular, sha256_of_file
 from tlcconvert.safetensors_file import is_safetensors, safetensors_content
 from tlcconvert.shown_name import shown, shown_text
 from tlcconvert.spandrel_network import RegistryRun, network_of, run_of
-from tlcconvert.trial_process import TrialFailed, is_out_of_memory, tried
+from tlcconvert.trial_process import TrialFailed, tried
 from tlcconvert.zip_directory import ZipDirectory, starts_like_a_zip, zip_directory
 
 __all__ = ["Network", "input_channels_of", "load_factory", "load_network", "register_architectures"]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from tlcconvert.errors import ConversionError
 
 _SAID = re.compile(
-    r"not enough memory|out of memory|cannot allocate memory|failed to allocate memory|unable to allocate|"
+    r"not enough memory|out of memory|can(?:not|'t) allocate memory|failed to allocate memory|unable to allocate|"
     r"bad_alloc|bad allocation|failed to map segment",
     re.IGNORECASE,
 )

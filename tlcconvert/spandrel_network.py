@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tlcconvert.eager_reference import tensors_of
 from tlcconvert.input_channels import input_channels_of
 from tlcconvert.network_inputs import ExtraInput
-from tlcconvert.trial_process import is_out_of_memory
+from tlcconvert.out_of_memory import is_out_of_memory
 
 _TRIAL_SIZE = 32
 _TRIAL_BATCH = 2

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import torch
 
+from tlcconvert.out_of_memory import is_out_of_memory
+
 _MOST_ANSWER_BYTES = 1 << 16
 _SECONDS = 40
 _BYTES_PER_SECOND = 16 << 20
@@ -70,14 +72,6 @@ def tried(work: Callable[[], str], weight_bytes: int) -> str:
     if os.waitstatus_to_exitcode(status) in (-signal.SIGKILL, -signal.SIGXCPU):
         raise TrialFailed(f"it takes more than {seconds} seconds")
     raise TrialFailed("it crashes")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` says, in Python's, torch's or oneDNN's words, that memory could not be had."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        said in text for said in ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
-    )
 
 
 def _answer(reading: int, deadline: float) -> bytes:
