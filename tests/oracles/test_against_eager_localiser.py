@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 
 import tlcconvert
 from benchmarks.coverage_conversion import TRAIN_SIZE, converted
 from benchmarks.coverage_subjects import SUBJECTS
-from tests.oracles.comparison import distance_from_oracle
+from tests.oracles.comparison import distance_from_oracle, uneven_image
+from tests.tlcconvert.classsr.covering_oracle import covering_oracle
 from tlcconvert.load import load_network
 
 pytest.importorskip("spandrel_extra_arches")
@@ -44,10 +47,32 @@ def test_a_file_is_the_network_with_statistics_over_windows(name: str) -> None:
     assert _distance(name, (176, 240)) <= TOLERANCE
 
 
-def test_the_sample_denoiser_is_its_network_with_statistics_over_windows() -> None:
-    network = load_network(SAMPLES / "denoiser.pth")
-    model = tlcconvert.convert(network.module, 64).model.SerializeToString()
-    assert distance_from_oracle(network.module, model, (176, 240), train_size=64) <= TOLERANCE
+@pytest.mark.parametrize(
+    ("name", "train_size", "size"),
+    [
+        ("denoiser", 64, (176, 240)),
+        pytest.param("denoiser", 64, (720, 1280), marks=pytest.mark.full),
+        pytest.param("repsr", 48, (720, 1280), marks=pytest.mark.full),
+    ],
+)
+def test_a_sample_is_its_network_with_statistics_over_windows(
+    name: str, train_size: int, size: tuple[int, int]
+) -> None:
+    network = load_network(SAMPLES / f"{name}.pth")
+    model = tlcconvert.convert(network.module, train_size).model.SerializeToString()
+    assert distance_from_oracle(network.module, model, size, train_size=train_size) <= TOLERANCE
+
+
+@pytest.mark.full
+def test_the_routed_sample_is_its_branches_on_every_patch() -> None:
+    """A ClassSR has no statistic beyond its patches, so its oracle is the loop over them."""
+    network = load_network(SAMPLES / "classsr.pth").module
+    model = tlcconvert.convert(network, localize_statistics=False).model.SerializeToString()
+    image = uneven_image(3, 720, 1280)
+    expected = covering_oracle(network, image[0], 32, 28).image.numpy()
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    (computed,) = session.run(None, {"input": image.numpy()})
+    assert np.abs(computed[0] - expected).max() <= TOLERANCE * np.abs(expected).max()
 
 
 @pytest.mark.full
