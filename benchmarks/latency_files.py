@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from unittest import mock
 
 import onnx
 
-import passes.simplify
 from benchmarks.latency_subjects import Subject
 from benchmarks.peer_exports import SIMPLIFIERS, stock_export
 from benchmarks.prefix_sum import make_local
-from passes.result import PassResult
 from tlcconvert import Target, convert
-from tlcconvert.lowering import LOOPLESS
-from tlcconvert.target_rewrites import SPEED_PASSES, TRANSLATIONS
 
 GLOBAL, PREFIX_SUM, EXACT, FAST = "global", "prefix sum", "exact", "fast"
 _PATIENCE, _EXPORT_PATIENCE = 180, 600
@@ -68,14 +62,10 @@ def file_for(subject: Subject, target: Target, folder: Path) -> Path:
 
 
 def file_without(subject: Subject, name: str, folder: Path) -> Path:
-    """The exact file, made without one pass that makes it faster."""
+    """The exact file, made without one step that makes it faster."""
     file = folder / subject.name / f"without {name}.onnx"
 
-    def make() -> onnx.ModelProto:
-        with _leaving_out(name):
-            return _converted(subject, False)
-
-    return _kept(file, make)
+    return _kept(file, lambda: _converted(subject, False, without=name))
 
 
 def _kept(file: Path, make: Callable[[], onnx.ModelProto]) -> Path:
@@ -96,10 +86,16 @@ def _stock(subject: Subject, kind: str, folder: Path) -> onnx.ModelProto:
     return onnx.load(_kept(peer_file(subject, kind, "torch.onnx.export", folder), make))
 
 
-def _converted(subject: Subject, fast: bool, target: Target = Target.ONNXRUNTIME) -> onnx.ModelProto:
-    channels = subject.channels
+def _converted(
+    subject: Subject, fast: bool, target: Target = Target.ONNXRUNTIME, without: str = ""
+) -> onnx.ModelProto:
     return convert(
-        subject.network(), subject.train_size, input_channels=channels, fast=fast, target=target
+        subject.network(),
+        subject.train_size,
+        input_channels=subject.channels,
+        fast=fast,
+        target=target,
+        without=[without] if without else [],
     ).model
 
 
@@ -123,15 +119,3 @@ def at_most(seconds: int) -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _leaving_out(name: str) -> AbstractContextManager[object]:
-    if name == "keep_map_sizes":
-        tidying = importlib.import_module("tlcconvert.tidy")
-        return mock.patch.object(tidying, name, lambda graph: graph.ClearField("value_info"))
-    if name == "loops":
-        return mock.patch.dict(TRANSLATIONS, {Target.ONNXRUNTIME: LOOPLESS})
-    if name == "token_norm":
-        return mock.patch.object(passes.simplify, name, return_value=PassResult())
-    kept = tuple(each for each in SPEED_PASSES[Target.ONNXRUNTIME] if each.__name__ != name)
-    return mock.patch.dict(SPEED_PASSES, {Target.ONNXRUNTIME: kept})

@@ -19,10 +19,9 @@ from rich.table import Table
 from spandrel import ModelLoader
 from torch.export import Dim, ExportedProgram
 
-from passes.fold import fold
 from passes.program import runnable
-from passes.simplify import simplify
 from tlcconvert.architectures import register
+from tlcconvert.pipeline import FOLD, SIMPLIFY, run_steps
 
 CHECKPOINT = Path(__file__).with_name("repsr.pth")
 
@@ -38,8 +37,7 @@ def show_folding(network: torch.nn.Module) -> None:
     """Prints the convolutions and the PSNR of ``network`` (x2, in eval mode) before and after folding."""
     program = captured(network)
     before = convolutions(program)
-    simplify(program)
-    fold(program)
+    run_steps(SIMPLIFY + FOLD, program)
     columns = {
         "bicubic": lambda image: F.interpolate(image, scale_factor=2, mode="bicubic"),
         f"trained, {before} convolutions": network,

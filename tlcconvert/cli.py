@@ -20,7 +20,7 @@ from tlcconvert.numbers_on_command_line import PIXELS
 from tlcconvert.one_sentence_command import OneSentenceCommand
 from tlcconvert.options import Options, Size
 from tlcconvert.out_of_memory import OutOfMemory, is_out_of_memory
-from tlcconvert.output_paths import refuse_conflicts
+from tlcconvert.output_paths import refuse_conflicts, refuse_taken_folder
 from tlcconvert.plain_console import plain_console, printable
 from tlcconvert.routing_options import RoutingOptions
 from tlcconvert.shown_name import shown, shown_text
@@ -61,6 +61,7 @@ def convert(
     verify_sizes: cli_options.VerifySizes = None,
     dry_run: cli_options.DryRun = False,
     report: cli_options.Report = None,
+    dump: cli_options.Dump = None,
     quiet: cli_options.Quiet = False,
     debug: cli_options.Debug = False,
     patch_size: cli_options.PatchSize = None,
@@ -73,7 +74,7 @@ def convert(
     """Convert an image-restoration network to ONNX with local statistics (TLC) and folded branches.
 
     Exit codes: 0 done, 2 unusable input or options, 3 the network cannot be captured, 4 the file would not
-    compute what the network does, 5 with --strict: a statistic stays global. Nothing is written unless 0.
+    compute what the network does, 5 with --strict: a statistic stays global. Nothing but --dump is written unless 0.
     """
     errors = plain_console(stderr=True)
     try:
@@ -106,6 +107,7 @@ def convert(
             fast=fast,
             exported_program=output is not None and output.suffix == ".pt2",
             routing=RoutingOptions(patch_size, patch_step, knobs, costs, calibrate, scale),
+            dump=dump,
         )
         run(request, options, errors)
     except typer.Exit:
@@ -171,6 +173,7 @@ def run(request: Request, options: Options, errors: Console) -> None:
     outputs = {"-o": request.written, "--json": request.report, "--calibrate": options.routing.calibrate}
     inputs = {"MODEL": request.model, "--weights": request.weights, "--costs": options.routing.costs}
     refuse_conflicts(outputs, inputs)
+    refuse_taken_folder(options.dump)
     _refuse_missing(inputs)
     # Options are judged before torch is imported, which takes seconds.
     from tlcconvert.console import live_progress, print_conversion

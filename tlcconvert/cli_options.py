@@ -150,6 +150,15 @@ Report = Annotated[
     Path | None,
     typer.Option("--json", help="Also write the report to this file.", rich_help_panel=_REPORT),
 ]
+Dump = Annotated[
+    Path | None,
+    typer.Option(
+        "--dump",
+        metavar="DIR",
+        help="Write the graph after each step to this folder, as text, whatever becomes of the conversion.",
+        rich_help_panel=_REPORT,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.", rich_help_panel=_REPORT)]
 Debug = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_REPORT)

@@ -96,7 +96,7 @@ def _sites(conversion: Conversion) -> Table:
     )
     for site in conversion.sites[:_LONGEST_TABLE]:
         feature, window = (f"{height}x{width}" for height, width in (site.map.feature_size, site.map.window))
-        _add_row(table, site.rewrite.kind, site.rewrite.where, feature, window)
+        _add_row(table, site.kind, site.where, feature, window)
     legend = "feature: size of the map at train size; window: what the statistic is taken over"
     table.caption = "\n".join(filter(None, [_more(count), legend]))
     return table

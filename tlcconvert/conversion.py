@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tlcconvert.errors import InputError
 from tlcconvert.exported_output import archive
 from tlcconvert.external_weights import ExternalWeights
 from tlcconvert.parity import Parity
+from tlcconvert.pipeline.journal import Entry, together
 from tlcconvert.write import Output, bytes_at, model_files, write_together
 
 
@@ -27,8 +28,7 @@ class Conversion:
     Attributes:
         model: the ONNX model.
         module: the converted network in eager PyTorch: [N, C, H, W] float32 in, flattened outputs.
-        sites: every statistic that is local now, with its feature map and window.
-        folded: what the exact simplifications did.
+        journal: every step that was run, with what it did.
         left_global: statistics that still depend on the whole image, with the reason.
         parity: the comparisons the model passed.
         metadata: what the file says about itself.
@@ -41,8 +41,7 @@ class Conversion:
 
     model: onnx.ModelProto
     module: nn.Module
-    sites: tuple[LocalSite, ...]
-    folded: PassResult
+    journal: tuple[Entry, ...]
     left_global: tuple[Skipped, ...]
     parity: Parity
     metadata: dict[str, str]
@@ -53,13 +52,23 @@ class Conversion:
 
     @property
     def rewrites(self) -> tuple[Rewrite, ...]:
-        """Everything that was changed: exact folds first, then the statistics that became local."""
-        return self.folded.rewrites + tuple(site.rewrite for site in self.sites)
+        """Everything that was changed, in the order it was."""
+        return tuple(rewrite for entry in self.journal for rewrite in entry.result.rewrites)
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
         """Everything that was recognised and left alone."""
-        return self.folded.skipped + self.left_global
+        return tuple(skipped for entry in self.journal for skipped in entry.result.skipped)
+
+    @property
+    def sites(self) -> tuple[LocalSite, ...]:
+        """Every statistic that is local now, with its feature map and window."""
+        return tuple(rewrite for rewrite in self.rewrites if isinstance(rewrite, LocalSite))
+
+    @property
+    def folded(self) -> PassResult:
+        """What the exact simplifications did."""
+        return together([entry.result for entry in self.journal if entry.stage == "fold"])
 
     def save(self, path: str | os.PathLike[str]) -> int:
         """Writes the file atomically; returns its size in bytes, that of a data file beside it included.
@@ -88,7 +97,7 @@ class Conversion:
         return {
             "metadata": self.metadata,
             "localized": [
-                vars(site.rewrite) | {"feature_size": site.map.feature_size, "window": site.map.window}
+                _facts(site) | {"feature_size": site.map.feature_size, "window": site.map.window}
                 for site in self.sites
             ],
             "folded": [vars(rewrite) for rewrite in self.folded.rewrites],
@@ -108,4 +117,20 @@ class Conversion:
             ],
             "parity_notes": list(self.parity.notes),
             "seconds": self.seconds,
+            "steps": [
+                {
+                    "name": entry.name,
+                    "stage": entry.stage,
+                    "seconds": entry.seconds,
+                    "nodes": entry.nodes,
+                    "rewrites": [_facts(rewrite) for rewrite in entry.result.rewrites],
+                    "skipped": [vars(skipped) for skipped in entry.result.skipped],
+                }
+                for entry in self.journal
+            ],
         }
+
+
+def _facts(rewrite: Rewrite) -> dict[str, str]:
+    """What every rewrite says of itself."""
+    return {field.name: getattr(rewrite, field.name) for field in fields(Rewrite)}

@@ -1,63 +1,51 @@
-"""The pipeline: from a network to a verified ONNX model.
-
-capture -> simplify -> fold -> localize -> speed up -> wrap sizes -> lower -> tidy -> verify
-"""
+"""From a network to a verified ONNX model: captured, taken through the pipeline, and compared."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-import onnx
 from onnxruntime import InferenceSession
 from torch import nn
 from torch.export import ExportedProgram
 
-from passes.fold import TrainingBatchNorm, fold
-from passes.localize import Localized, Training, audit, localize
+from passes.fold.batch_norm import TrainingBatchNorm
+from passes.localize import Localized
 from passes.program import runnable, with_own_graph
-from passes.result import PassResult, Skipped
-from passes.scanless import without_running_sums
-from passes.simplify import simplify
-from passes.simplify.fold_constants import fold_constants
+from passes.result import Skipped
 from passes.sizes import image_size
 from tlcconvert.capture import Captured, capture
 from tlcconvert.conversion import Conversion
 from tlcconvert.errors import InputError, StrictError
 from tlcconvert.exported_output import verified_program
-from tlcconvert.external_weights import ExternalWeights, external_weights
 from tlcconvert.feature_map_memory import FeatureMapMemory
 from tlcconvert.guards_after_capture import GuardsAfterCapture
 from tlcconvert.input_channels import input_channels_of
-from tlcconvert.lower import lower
-from tlcconvert.lowering import LOOPLESS
 from tlcconvert.memory_limit import refuse_what_does_not_fit
 from tlcconvert.metadata import describe, state_sha256
 from tlcconvert.narrowed_sizes import Permission
-from tlcconvert.network_inputs import ExtraInput, NetworkInputs
+from tlcconvert.network_inputs import ExtraInput
 from tlcconvert.options import Options, Size
 from tlcconvert.out_of_memory import memory_named, refuse_left_out
 from tlcconvert.output_extents import Extents
 from tlcconvert.output_growth import images_kept, output_growth, padding_note
+from tlcconvert.output_paths import refuse_taken_folder
 from tlcconvert.outputs import OneOutput, keep_output, output_names
 from tlcconvert.parity import Parity
+from tlcconvert.pipeline import Draft, Journal, NetworkFacts, Pipeline, pipeline
 from tlcconvert.pixels import Pixels
 from tlcconvert.routing_options import RoutingOptions
-from tlcconvert.size_limit import limit_sizes, refuse_larger
+from tlcconvert.size_limit import refuse_larger
 from tlcconvert.size_requirements import SizeRequirements
-from tlcconvert.size_wrapper import SizeWrapper, serves_an_image, wrap_sizes
+from tlcconvert.size_wrapper import SizeWrapper, serves_an_image
 from tlcconvert.stages import Progress, Stages
-from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
 from tlcconvert.target import Target
-from tlcconvert.target_rewrites import SPEED_PASSES, TRANSLATIONS
-from tlcconvert.tidy import tidy
 from tlcconvert.verification.conversion import Subject, cheap_sizes, reach_of, verify_conversion
 from tlcconvert.verification.extents import demands
 from tlcconvert.verification.session import inference_session
 from tlcconvert.verification.twin import Twin
 from tlcconvert.write import write_bytes
-
-_NODES_PER_WINDOW = 12
 
 
 def convert(
@@ -82,6 +70,8 @@ def convert(
     fast: bool = False,
     exported_program: bool = False,
     routing: RoutingOptions | None = None,
+    without: Sequence[str] = (),
+    dump: Path | None = None,
     known_requirements: SizeRequirements | None = None,
     pixels: Pixels | None = None,
     source_sha256: str = "",
@@ -115,6 +105,8 @@ def convert(
         fast: take means and norms at every 12th of a window only and interpolate between; approximate, and
             the deviation from exact local statistics is measured and noted.
         routing: how a ClassSR covers an image and what its file lets callers control; other networks refuse it.
+        without: names of optional steps to leave out (:mod:`tlcconvert.pipeline.steps`); the file computes the same.
+        dump: a folder for the graph after each step, as text; it is made, and kept whatever happens.
         known_requirements: multiple and minimum a registry knows; confirmed by running the network.
         pixels: what the values of the image mean, for the file's metadata.
         source_sha256: hash of the file the network came from; by default that of its sorted state.
@@ -147,6 +139,8 @@ def convert(
         fast=fast,
         exported_program=exported_program,
         routing=routing or RoutingOptions(),
+        without=tuple(without),
+        dump=dump,
     )
     known = Known(
         input_channels,
@@ -176,6 +170,7 @@ def convert_network(
     network: nn.Module | ExportedProgram, options: Options, known: Known, progress: Progress | None = None
 ) -> Conversion:
     """:func:`convert` with its arguments judged already."""
+    refuse_taken_folder(options.dump)
     with memory_named():
         conversion = _convert(network, options, known, progress)
     refuse_left_out(conversion.parity.notes)
@@ -218,6 +213,7 @@ def _convert_captured(
     captured: Captured, options: Options, pixels: Pixels, sha256: str, stages: Stages
 ) -> Conversion:
     program, requirements = captured.program, captured.requirements
+    draft = Draft(program)
     guards = GuardsAfterCapture(program, requirements)
     growths = output_growth(captured)
     kept = None if options.all_outputs else keep_output(program, options.output_index)
@@ -230,31 +226,33 @@ def _convert_captured(
         output_notes += padding_note(captured, bare, indices, extents)
     _refuse_static_size(options, requirements, extents)
     refuse_larger([*options.verify_sizes, *filter(None, [options.static_size])], requirements)
+    facts = NetworkFacts(requirements, extents, captured.inputs, output_names(program), captured.original)
+    steps, journal = pipeline(options, facts), Journal(options.dump)
+    journal.begin(draft)
     with stages("fold"):
-        folded = _folded(program, options)
-        weights = external_weights(program)
-        if weights is not None:
-            weights.take(program, captured.original.state_dict().values())
+        _fold(steps, draft, journal)
     with stages("localize"):
         image = image_size(program)
         demanded = demands(program.graph, image)
         unlocalized = with_own_graph(program)
-        localized = _localized(program, options, requirements)
-        left_global = localized.skipped if localized else audit(program, image)
+        steps.run("localize", draft, journal)
+        localized = _localized(journal)
+        left_global = (localized or journal.of_step("audit")).skipped
     _refuse_sizes_without_memory(program, options)
     if options.strict and left_global:
         raise StrictError(_still_global(left_global))
     with stages("export"):
-        _speed_up(program, options)
+        steps.run("speed", draft, journal)
         reach = reach_of(program, image, demanded, localized, requirements)
-        _wrap(program, options, requirements, extents)
+        steps.run("wrap", draft, journal)
         guards.wrapped(program)
-        if weights is not None:
-            weights.take(program, captured.original.state_dict().values())
         converted = runnable(program)
-        metadata = describe(captured, program, options, pixels, localized, sha256, extents)
-        model = _exported(program, captured.inputs, options, metadata, weights)
+        draft.axes = _axis_names(program)
+        draft.metadata = describe(captured, program, options, pixels, localized, sha256, extents)
+        steps.run("write", draft, journal)
         tried, assumed = ((), ()) if options.static_size else guards.sizes_to_try()
+    assert draft.model is not None
+    model, weights = draft.model, draft.weights
 
     def session() -> InferenceSession:
         if weights is None:
@@ -263,7 +261,7 @@ def _convert_captured(
         return inference_session(model.SerializeToString(), weights.folder, weights_in_file=True)
 
     def twin(train_size: tuple[int, int]) -> Twin:
-        return _twin(unlocalized, captured, replace(options, train_size=train_size), extents)
+        return _twin(unlocalized, replace(options, train_size=train_size), facts)
 
     with stages("verify"):
         subject = Subject(
@@ -290,63 +288,43 @@ def _convert_captured(
             parity = Parity(parity.comparisons + own.comparisons, parity.notes + own.notes)
     parity = Parity(parity.comparisons, parity.notes + captured.notes + output_notes)
     parity.raise_for_mismatch()
-    sites = localized.sites if localized else ()
-    seconds = stages.seconds
     return Conversion(
-        model, converted, sites, folded, left_global, parity, metadata, seconds, weights, exported
+        model=model,
+        module=converted,
+        journal=tuple(journal.entries),
+        left_global=left_global,
+        parity=parity,
+        metadata=dict(draft.metadata),
+        seconds=stages.seconds,
+        weights=weights,
+        program=exported,
     )
 
 
-def _speed_up(program: ExportedProgram, options: Options) -> None:
-    for speed_pass in SPEED_PASSES[options.target]:
-        speed_pass(program)
-
-
-def _wrap(
-    program: ExportedProgram,
-    options: Options,
-    requirements: SizeRequirements,
-    extents: Sequence[Extents | None],
-) -> None:
-    if options.size_wrapper:
-        wrap_sizes(program, requirements.multiple, requirements.minimum, extents)
-    if requirements.maximum is not None:
-        limit_sizes(program, requirements.maximum)
-
-
-def _twin(
-    unlocalized: ExportedProgram, captured: Captured, options: Options, extents: Sequence[Extents | None]
-) -> Twin:
+def _twin(unlocalized: ExportedProgram, options: Options, facts: NetworkFacts) -> Twin:
     """``unlocalized`` taken through the same steps for the train size of ``options``."""
-    program = with_own_graph(unlocalized)
-    _localized(program, options, captured.requirements)
-    _speed_up(program, options)
-    _wrap(program, options, captured.requirements, extents)
-    converted = runnable(program)
-    model = _exported(program, captured.inputs, options, {}, None)
+    draft, steps, journal = Draft(with_own_graph(unlocalized)), pipeline(options, facts), Journal()
+    for stage in ("localize", "speed", "wrap"):
+        steps.run(stage, draft, journal)
+    converted = runnable(draft.program)
+    draft.axes = _axis_names(draft.program)
+    steps.run("write", draft, journal)
+    assert draft.model is not None
+    model = draft.model
     return Twin(converted, model, lambda: inference_session(model.SerializeToString()))
 
 
-def _exported(
-    program: ExportedProgram,
-    inputs: NetworkInputs,
-    options: Options,
-    metadata: dict[str, str],
-    weights: ExternalWeights | None,
-) -> onnx.ModelProto:
-    axes = _axis_names(program)
-    names = ["input", *(extra.name for extra in inputs.extra)]
-    translations = TRANSLATIONS[options.target]
-    if options.static_size is not None:
-        fix_sizes(program, inputs.sizes(1, *options.static_size))
-        if options.target is Target.TENSORRT:
-            without_running_sums(program)
-        # A runtime without dynamic shapes cannot run loops over parts of different sizes.
-        translations = LOOPLESS
-    lowered = lower(program, options.opset, names, output_names(program), weights, translations)
-    if options.static_size is not None:
-        lowered = without_shape_arithmetic(lowered)
-    return tidy(lowered, axes, metadata, weights)
+def _fold(steps: Pipeline, draft: Draft, journal: Journal) -> None:
+    try:
+        steps.run("fold", draft, journal)
+    except TrainingBatchNorm as error:
+        raise InputError(str(error)) from error
+
+
+def _localized(journal: Journal) -> Localized | None:
+    """What localising did; None where it was not asked for."""
+    results = (entry.result for entry in journal.entries)
+    return next((result for result in results if isinstance(result, Localized)), None)
 
 
 def _refuse_static_size(
@@ -384,26 +362,6 @@ def _sizes_asked_for(options: Options) -> list[tuple[int, int, int]]:
     """(batch, height, width) of every image that is run because the caller says so."""
     asked = [*options.verify_sizes, *filter(None, [options.static_size])]
     return [size if len(size) == 3 else (1, *size) for size in asked]
-
-
-def _folded(program: ExportedProgram, options: Options) -> PassResult:
-    try:
-        result = simplify(program)
-        return result + fold(program) if options.fold_branches else result
-    except TrainingBatchNorm as error:
-        raise InputError(str(error)) from error
-
-
-def _localized(
-    program: ExportedProgram, options: Options, requirements: SizeRequirements
-) -> Localized | None:
-    if not options.localize_statistics or options.train_size is None:
-        return None
-    nodes = _NODES_PER_WINDOW if options.fast else None
-    training = Training.on_crops(options.train_size, options.base_ratio, requirements.multiple, nodes)
-    localized = localize(program, training)
-    fold_constants(program)
-    return localized
 
 
 def _still_global(left: Sequence[Skipped]) -> str:

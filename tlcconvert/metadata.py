@@ -69,7 +69,7 @@ def describe(
             "base_size": list(localized.training.base_size),
             "base_ratio": options.base_ratio,
             "windows": [
-                {"where": site.rewrite.where, "kind": site.rewrite.kind, "window": site.map.window}
+                {"where": site.where, "kind": site.kind, "window": site.map.window}
                 for site in localized.sites
             ],
         }

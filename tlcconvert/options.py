@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tlcconvert.errors import InputError
 from tlcconvert.routing_options import RoutingOptions
@@ -41,6 +42,8 @@ class Options:
     fast: bool = False
     exported_program: bool = False
     routing: RoutingOptions = field(default_factory=RoutingOptions)
+    without: tuple[str, ...] = ()
+    dump: Path | None = None
 
     def __post_init__(self) -> None:
         if self.train_size is None:

@@ -44,6 +44,25 @@ def destination_of(path: Path) -> Path:
     return destination
 
 
+def refuse_taken_folder(path: Path | None) -> None:
+    """Refuses a folder for files of no fixed names unless it is empty or can be made.
+
+    Raises:
+        InputError: something is in the way.
+    """
+    if path is None:
+        return
+    try:
+        if not os.path.lexists(path):
+            if not path.parent.is_dir():
+                raise InputError(f"The directory {shown(path.parent)} does not exist: create it first.")
+        elif any(path.iterdir()):
+            raise InputError(f"{shown(path)} has files in it: name an empty folder.")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"Cannot write to {shown(path)}: {reason}.") from error
+
+
 def _is_descriptor(path: Path) -> bool:
     """Whether ``path`` leads to an open descriptor, as ``/dev/stdout`` does, whose file may have no name."""
     place = path

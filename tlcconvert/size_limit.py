@@ -16,13 +16,14 @@ import torch
 from torch.export import ExportedProgram
 
 from passes.program import refresh, user_inputs
+from passes.result import PassResult, Rewrite
 from tlcconvert.errors import InputError
 from tlcconvert.size_requirements import SizeRequirements
 
 _ATEN = torch.ops.aten
 
 
-def limit_sizes(program: ExportedProgram, maximum: int) -> None:
+def limit_sizes(program: ExportedProgram, maximum: int) -> PassResult:
     """Adds the reshape in front of everything that reads the image, in place.
 
     Args:
@@ -41,6 +42,7 @@ def limit_sizes(program: ExportedProgram, maximum: int) -> None:
     for reader in readers:
         reader.replace_input_with(image, checked)
     refresh(program)
+    return PassResult((Rewrite("image sizes", "<root>", "every size", f"up to {maximum} pixels on a side"),))
 
 
 def refuse_larger(sizes: Sequence[tuple[int, ...]], requirements: SizeRequirements) -> None:

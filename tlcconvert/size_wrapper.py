@@ -32,6 +32,7 @@ from torch.export import ExportedProgram
 from torch.fx.experimental.symbolic_shapes import DimDynamic, StatelessSymbolicContext, optimization_hint
 
 from passes.program import fake_mode, refresh, user_inputs
+from passes.result import PassResult, Rewrite
 from tlcconvert.eager_reference import tensors_of
 from tlcconvert.output_extents import Extent, Extents
 from tlcconvert.size_requirements import SizeRequirements
@@ -55,7 +56,7 @@ def serves_an_image(requirements: SizeRequirements, extents: Sequence[Extents | 
 
 def wrap_sizes(
     program: ExportedProgram, multiple: int, minimum: int, extents: Sequence[Extents | None]
-) -> None:
+) -> PassResult:
     """Adds the wrapper around ``program`` in place; nothing is added where every size is accepted already.
 
     Every input of the image's size is padded, every output that is an image is cropped. The program's inputs get new
@@ -68,7 +69,7 @@ def wrap_sizes(
         extents: of every output; None leaves one as it is.
     """
     if multiple <= 1 and minimum <= 1:
-        return
+        return PassResult()
     images = _inputs_of_image_size(program)
     readers = {image: (image.meta["val"], list(image.users)) for image in images}
     _free_sizes(program, images, multiple)
@@ -84,6 +85,8 @@ def wrap_sizes(
                 user.replace_input_with(image, padded)
     _crop_outputs(program, extents, sizes)
     refresh(program)
+    accepted = f"multiples of {multiple} from {minimum} pixels on"
+    return PassResult((Rewrite("image sizes", "<root>", accepted, "every size, padded and cropped"),))
 
 
 class SizeWrapper(nn.Module):

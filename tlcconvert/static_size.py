@@ -19,13 +19,14 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.program import fake_mode, refresh, user_inputs
+from passes.result import PassResult, Rewrite
 from passes.simplify.fold_constants import fold_constants
 from tlcconvert.errors import CaptureError
 
 _ROUNDS = 10
 
 
-def fix_sizes(program: ExportedProgram, shapes: Sequence[tuple[int, ...]]) -> None:
+def fix_sizes(program: ExportedProgram, shapes: Sequence[tuple[int, ...]]) -> PassResult:
     """Gives the inputs of ``program`` the ``shapes``, in place; numbers they decide are written as numbers."""
     mode = fake_mode(program)
     for node, shape in zip(user_inputs(program), shapes, strict=True):
@@ -36,7 +37,9 @@ def fix_sizes(program: ExportedProgram, shapes: Sequence[tuple[int, ...]]) -> No
         node.args = fx.map_arg(node.args, _number_or_node)
         node.kwargs = fx.map_arg(node.kwargs, _number_or_node)
     refresh(program)
-    fold_constants(program)
+    size = "x".join(map(str, shapes[0][2:]))
+    fixed = PassResult((Rewrite("image sizes", "<root>", "every size", size),))
+    return fixed + fold_constants(program)
 
 
 def _number_or_node(node: fx.Node) -> Any:

@@ -23,6 +23,8 @@ def tidy(
     axes: Mapping[str, str],
     metadata: Mapping[str, str],
     weights: ExternalWeights | None = None,
+    *,
+    has_map_sizes: bool = True,
 ) -> onnx.ModelProto:
     """A cleaned copy of ``model``, checked by onnx.
 
@@ -30,6 +32,7 @@ def tidy(
         axes: what the symbols of the input's axes are called in the file, by the exporter's name.
         metadata: key and value pairs to store.
         weights: where the weights are if they are not part of the model.
+        has_map_sizes: whether the sizes of maps stay in it.
 
     Raises:
         ConversionError: the model does not pass onnx's full check.
@@ -38,6 +41,10 @@ def tidy(
     graph.cleanup(remove_unused_graph_inputs=False).toposort()
     clean = gs.export_onnx(graph, do_type_check=False)
     _forget_the_source(clean, axes)
+    if has_map_sizes:
+        keep_map_sizes(clean.graph)
+    else:
+        clean.graph.ClearField("value_info")
     _describe(clean, metadata)
     try:
         if weights is None:
@@ -54,7 +61,6 @@ def _forget_the_source(model: onnx.ModelProto, axes: Mapping[str, str]) -> None:
     graph.name = "tlcconvert"
     graph.doc_string = model.doc_string = ""
     del graph.metadata_props[:], model.metadata_props[:]
-    keep_map_sizes(graph)
     for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):
         part.doc_string = ""
         del part.metadata_props[:]

@@ -66,6 +66,15 @@ def batch_norm(program: ExportedProgram) -> PassResult:
     return PassResult(tuple(rewrites), tuple(skipped))
 
 
+def norms_before_layers(program: ExportedProgram) -> PassResult:
+    """:func:`batch_norm` without a word on norms that stay, which affine regions may still fold.
+
+    Raises:
+        TrainingBatchNorm: naming a layer that was captured in training mode.
+    """
+    return PassResult(batch_norm(program).rewrites)
+
+
 def has_frozen_statistics(node: fx.Node) -> bool:
     """Whether ``node`` is a batch norm on running statistics."""
     return node.target is _FROZEN

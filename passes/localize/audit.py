@@ -17,21 +17,21 @@ from torch.export import ExportedProgram
 from passes.arguments import bound_arguments
 from passes.localize.layout import pixel_layouts
 from passes.program import where
-from passes.result import Skipped
-from passes.sizes import ImageSize, expression, shape_expressions
+from passes.result import PassResult, Skipped
+from passes.sizes import ImageSize, expression, image_size, shape_expressions
 
 aten = torch.ops.aten
 
 Axes = Iterable[int]
 
 
-def audit(program: ExportedProgram, image: ImageSize, known: Collection[fx.Node] = ()) -> tuple[Skipped, ...]:
-    """Every operation that still reads an extent of the image, in graph order.
+def audit(program: ExportedProgram, known: Collection[fx.Node] = ()) -> PassResult:
+    """Names every operation that still reads an extent of the image, in graph order; changes nothing.
 
     Args:
-        image: the symbols of the image's height and width.
         known: nodes that are reported already.
     """
+    image = image_size(program)
     found: dict[tuple[str, str], Skipped] = {}
     layouts = pixel_layouts(program.graph, image)
     for node in program.graph.nodes:
@@ -41,7 +41,7 @@ def audit(program: ExportedProgram, image: ImageSize, known: Collection[fx.Node]
         lost = next((why for source in node.all_input_nodes if (why := layouts.why_none(source))), "")
         reason += lost and f"; {lost}"
         found.setdefault((kind, where(node)), Skipped(kind, where(node), reason))
-    return tuple(found.values())
+    return PassResult(skipped=tuple(found.values()))
 
 
 def global_kind(node: fx.Node, image: ImageSize) -> str:

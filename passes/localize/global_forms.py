@@ -18,7 +18,8 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
-from passes.program import refresh
+from passes.program import refresh, where
+from passes.result import PassResult, Rewrite
 from passes.sizes import expression, same, shape_expressions
 
 aten = torch.ops.aten
@@ -26,9 +27,9 @@ aten = torch.ops.aten
 _REDUCTIONS = (aten.mean.dim, aten.sum.dim_IntList, aten.amax.default, aten.amin.default)
 
 
-def unify_global_forms(program: ExportedProgram) -> None:
+def unify_global_forms(program: ExportedProgram) -> PassResult:
     """Rewrites every such spelling in ``program``, in place."""
-    changed = False
+    rewrites = []
     for node in list(program.graph.nodes):
         replacement = _pooled(node) or _sequential(node) or _mean_of_sum(node)
         if replacement is None:
@@ -38,9 +39,10 @@ def unify_global_forms(program: ExportedProgram) -> None:
             new = program.graph.call_function(target, args)
         new.meta = dict(node.meta)
         node.replace_all_uses_with(new)
-        changed = True
-    if changed:
+        rewrites.append(Rewrite("spelling of a statistic", where(node), str(node.target), str(target)))
+    if rewrites:
         refresh(program)
+    return PassResult(tuple(rewrites))
 
 
 Call = tuple[Any, tuple[Any, ...]]

@@ -43,33 +43,29 @@ from passes.simplify.common_subexpressions import share_common_subexpressions
 from passes.sizes import ImageSize, image_size
 
 
-@dataclass(frozen=True)
-class LocalSite:
+@dataclass(frozen=True, kw_only=True)
+class LocalSite(Rewrite):
     """A statistic that has become local, and the map it is taken over."""
 
-    rewrite: Rewrite
     map: FeatureMap
 
 
-@dataclass(frozen=True)
-class Localized:
-    """What localising did.
+@dataclass(frozen=True, kw_only=True)
+class Localized(PassResult):
+    """What localising did; ``skipped`` are the statistics that are still global, with the reason.
 
     Attributes:
-        sites: the statistics that are local now.
-        skipped: those that are still global, with the reason.
         image: the symbols the maps' extents are written in.
         training: the crop and the window in pixels of the image.
     """
 
-    sites: tuple[LocalSite, ...]
-    skipped: tuple[Skipped, ...]
     image: ImageSize
     training: Training
 
     @property
-    def result(self) -> PassResult:
-        return PassResult(tuple(site.rewrite for site in self.sites), self.skipped)
+    def sites(self) -> tuple[LocalSite, ...]:
+        """The statistics that are local now."""
+        return tuple(rewrite for rewrite in self.rewrites if isinstance(rewrite, LocalSite))
 
     def is_unchanged_at(self, height: int, width: int) -> bool:
         """Whether the network still computes what it did for an image of ``height x width`` pixels."""
@@ -87,8 +83,7 @@ def localize(program: ExportedProgram, training: Training) -> Localized:
         ValueError: the program has no image input with symbolic height and width.
     """
     image = image_size(program)
-    unify_global_forms(program)
-    separate_nested(program)
+    prepared = unify_global_forms(program) + separate_nested(program)
     graph = program.graph
     layouts = pixel_layouts(graph, image)
     sites = _localize_attentions(graph, layouts, image, training)
@@ -100,10 +95,14 @@ def localize(program: ExportedProgram, training: Training) -> Localized:
     doors = [door for node in graph.nodes if (door := match(node, layouts)) is not None]
     for component in components(graph, doors, image):
         _localize_component(component, graph, layouts, image, training, sites, skipped)
-    share_common_subexpressions(graph)
+    shared = share_common_subexpressions(graph)
     refresh(program)
-    left = (*skipped.values(), *audit(program, image, skipped))
-    return Localized(tuple(sites), left, image, training)
+    return Localized(
+        rewrites=(*prepared.rewrites, *sites, *shared.rewrites),
+        skipped=(*skipped.values(), *audit(program, skipped).skipped),
+        image=image,
+        training=training,
+    )
 
 
 def _localize_attentions(
@@ -267,14 +266,14 @@ def _grid(layout: PixelLayout, image: ImageSize, training: Training) -> Grid:
 
 def _site(door: Door | Norm | ChannelAttention, map_: FeatureMap, ratio: int | None = None) -> LocalSite:
     feature, window = (f"{height}x{width}" for height, width in (map_.feature_size, map_.window))
-    rewrite = Rewrite(
+    return LocalSite(
         kind=door.kind,
         where=where(door.node),
         before=str(door.node.target),
         after=f"window {window}" if ratio is None else f"window {window}, {ratio} nodes each",
         note=f"feature {feature} at train size",
+        map=map_,
     )
-    return LocalSite(rewrite, map_)
 
 
 __all__ = ["LocalSite", "Localized", "localize"]

@@ -14,9 +14,11 @@ from typing import Any
 import torch
 from torch import fx
 
+from passes.result import PassResult, Rewrite
 
-def share_common_subexpressions(graph: fx.Graph) -> int:
-    """Merges equal nodes in place; returns how many went. The caller refreshes the program."""
+
+def share_common_subexpressions(graph: fx.Graph) -> PassResult:
+    """Merges equal nodes in place. The caller refreshes the program."""
     first: dict[Any, fx.Node] = {}
     merged = 0
     for node in list(graph.nodes):
@@ -29,7 +31,9 @@ def share_common_subexpressions(graph: fx.Graph) -> int:
             node.replace_all_uses_with(same)
             graph.erase_node(node)
             merged += 1
-    return merged
+    if not merged:
+        return PassResult()
+    return PassResult((Rewrite("equal computations", "<root>", f"{merged} repeated", "done once"),))
 
 
 def _key(node: fx.Node) -> Any:

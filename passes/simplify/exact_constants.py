@@ -17,6 +17,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.program import add_parameter, constant_nodes, state
+from passes.result import PassResult
 
 _EXACT = "exact"
 
@@ -105,10 +106,11 @@ def run_in_float64(node: fx.Node, args: Any, kwargs: Any) -> Any:
     return fx.node.map_aggregate(run(node, args, kwargs), _widened)
 
 
-def forget_exact(program: ExportedProgram) -> None:
-    """Drops the float64 values that derived parameters kept."""
+def forget_exact(program: ExportedProgram) -> PassResult:
+    """Drops the float64 values that derived parameters kept; nothing the program computes changes."""
     for node in program.graph.nodes:
         node.meta.pop(_EXACT, None)
+    return PassResult()
 
 
 def _before_rounding(node: fx.Node, stored: torch.Tensor) -> torch.Tensor:

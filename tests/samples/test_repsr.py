@@ -10,11 +10,10 @@ from photographs import halved, held_out_photographs, psnr
 from spandrel import ModelLoader
 from train_repsr import FIRST_LEARNING_RATE, LAST_LEARNING_RATE, Training, learning_rate
 
-from passes.fold import fold
 from passes.program import runnable
-from passes.simplify import simplify
 from tlcconvert.architectures import register
 from tlcconvert.architectures.repsr import RepSR
+from tlcconvert.pipeline import FOLD, SIMPLIFY, run_steps
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +36,7 @@ def test_folding_keeps_one_convolution_per_block_and_the_psnr(network: torch.nn.
     truth = held_out_photographs()["motorcycle"][None, :, 100:300, 200:500]
     program = compare_folding.captured(network)
     assert compare_folding.convolutions(program) == 2 + 4 * 4
-    simplify(program)
-    fold(program)
+    run_steps(SIMPLIFY + FOLD, program)
     assert compare_folding.convolutions(program) == 2 + 4
     trained, folded = network(halved(truth)), runnable(program)(halved(truth))
     assert psnr(folded, truth) == pytest.approx(psnr(trained, truth), abs=1e-3)

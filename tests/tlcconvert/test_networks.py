@@ -118,7 +118,7 @@ def converted(network: Network) -> Conversion:
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_every_statistic_becomes_local_and_the_file_computes_the_same(network: Network) -> None:
     conversion = converted(network)
-    assert Counter(site.rewrite.kind for site in conversion.sites) == network.sites
+    assert Counter(site.kind for site in conversion.sites) == network.sites
     assert Counter(skipped.kind for skipped in conversion.left_global) == network.left_global
     session = inference_session(conversion.model.SerializeToString())
     inputs = NetworkInputs(conversion.model.graph.input[0].type.tensor_type.shape.dim[1].dim_value, ())

@@ -7,6 +7,9 @@ sub-batches have sizes only known at run time.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
+
 import numpy as np
 import onnx
 import torch
@@ -15,7 +18,7 @@ from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
 from passes.program import user_inputs
-from passes.simplify import simplify
+from passes.result import PassResult
 from tlcconvert.architectures.classsr import CELL, ClassSR, classsr_of
 from tlcconvert.capture import functional, silence
 from tlcconvert.classsr.batch_norm import fold_batch_norms
@@ -27,9 +30,10 @@ from tlcconvert.classsr.routing import BudgetedImage, RoutedImage
 from tlcconvert.conversion import Conversion
 from tlcconvert.eager_reference import evaluation_copy
 from tlcconvert.errors import CaptureError, InputError
-from tlcconvert.lower import lower
 from tlcconvert.metadata import state_sha256
 from tlcconvert.parity import Parity
+from tlcconvert.pipeline import SIMPLIFY, Draft, Journal, Pipeline, Step
+from tlcconvert.pipeline.steps import LOOPS, lowering
 from tlcconvert.pixels import Pixels
 from tlcconvert.stages import Progress, Stages
 from tlcconvert.tidy import tidy
@@ -51,6 +55,8 @@ def convert_classsr(
     opset: int = 18,
     pixels: Pixels | None = None,
     source_sha256: str = "",
+    without: Collection[str] = (),
+    dump: Path | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
     """Converts a ClassSR to an ONNX model for images of every size.
@@ -66,6 +72,7 @@ def convert_classsr(
         opset: 18 to 24.
         pixels: what the values of the image mean, for the file's metadata.
         source_sha256: hash of the file the network came from; by default that of its sorted state.
+        without, dump: as in :func:`tlcconvert.convert`.
         progress: called with the name of each stage as it begins.
 
     Raises:
@@ -87,12 +94,16 @@ def convert_classsr(
             costs = multiply_adds(network, patch_size)
         before, after = _routed(original, grid, costs), _routed(network, grid, costs)
         program = _captured(after)
+    draft, journal = Draft(program), Journal(dump)
+    steps = _steps(norms, knobs, opset).without(without)
+    journal.begin(draft)
     with stages("fold"):
-        folded = norms + simplify(program)
+        steps.run("fold", draft, journal)
     with stages("export"):
         metadata = describe(network, grid, costs, pixels or Pixels(), source_sha256 or state_sha256(module))
-        inputs = ["input", *_CONTROLS] if knobs else ["input"]
-        lowered = lower(program, opset, inputs, list(_OUTPUTS))
+        steps.run("write", draft, journal)
+        lowered = draft.model
+        assert lowered is not None
         model = mapped = _finished(lowered, program, metadata)
         if not knobs:
             del lowered.graph.output[1]
@@ -100,7 +111,14 @@ def convert_classsr(
     with stages("verify"):
         parity = _verified(model, mapped, after, before)
     parity.raise_for_mismatch()
-    return Conversion(model, after, (), folded, (), parity, metadata, stages.seconds)
+    return Conversion(model, after, tuple(journal.entries), (), parity, metadata, stages.seconds)
+
+
+def _steps(norms: PassResult, knobs: bool, opset: int) -> Pipeline:
+    """From the captured routing to a model; ``norms`` were folded before, in each branch."""
+    inputs = ["input", *_CONTROLS] if knobs else ["input"]
+    folded = Step("batch_norm", lambda _: norms, "before capture, which has one graph for all branches", True)
+    return Pipeline({"fold": (folded, *SIMPLIFY), "write": (LOOPS, lowering(opset, inputs, _OUTPUTS))})
 
 
 def at_scale(module: ClassSR, scale: int | None) -> ClassSR:

@@ -18,7 +18,9 @@ from tlcconvert.write import check_writable
 
 _PUBLISHED_PATCH_SIZE = 32
 # Nothing of a ClassSR depends on the whole image: localising and --strict hold as they are.
-_SHARED = ("train_size", "localize_statistics", "strict", "opset", "routing", "exported_program")
+_SHARED = (
+    "train_size", "localize_statistics", "strict", "opset", "routing", "exported_program", "without", "dump"
+)  # fmt: skip
 _FLAGS = {"fold_branches": "--no-fold", "size_wrapper": "--no-size-wrapper", "static_size": "--static"}
 
 
@@ -47,6 +49,8 @@ def convert_from_options(
         opset=options.opset,
         pixels=known.pixels,
         source_sha256=known.source_sha256,
+        without=options.without,
+        dump=options.dump,
         progress=progress,
     )
     if routing.calibrate is not None and costs is not None:

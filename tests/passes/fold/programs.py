@@ -9,10 +9,9 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
 
-from passes.fold import fold
 from passes.program import runnable
 from passes.result import PassResult
-from passes.simplify import simplify
+from tlcconvert.pipeline import FOLD, SIMPLIFY, run_steps
 
 CONVOLUTIONS = {torch.ops.aten.conv2d.default, torch.ops.aten.conv2d.padding}
 
@@ -42,7 +41,7 @@ class Folded:
 def folded(module: nn.Module, channels: int = 4, dtype: torch.dtype = torch.float32) -> Folded:
     """Captures, simplifies and folds a copy of ``module``."""
     program = capture(copy.deepcopy(module), channels, dtype)
-    result = simplify(program) + fold(program)
+    result = run_steps(SIMPLIFY + FOLD, program)
     return Folded(module, program, result)
 
 

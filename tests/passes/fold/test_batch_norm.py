@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from passes.fold import TrainingBatchNorm, fold
-from passes.simplify import simplify
+from passes.fold.batch_norm import TrainingBatchNorm
 from tests.passes.fold.blocks import randomise
 from tests.passes.fold.programs import capture, folded, largest_error, operations
+from tlcconvert.pipeline import FOLD, SIMPLIFY, run_steps
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "convolution": (lambda: nn.Conv2d(4, 6, 3, padding=1), "aten.conv2d.default"),
@@ -94,11 +94,11 @@ def test_norm_in_training_mode_is_an_error_naming_the_layer() -> None:
     network = Network().eval()
     network.body[1].train()
     with pytest.raises(TrainingBatchNorm, match=r"body\.1 .*training mode"):
-        fold(capture(network))
+        run_steps(FOLD, capture(network))
     program = capture(network)
-    simplify(program)
+    run_steps(SIMPLIFY, program)
     with pytest.raises(TrainingBatchNorm, match=r"body\.1 .*training mode"):
-        fold(program)
+        run_steps(FOLD, program)
 
 
 def test_norm_on_batch_statistics_by_design_is_left_and_named() -> None:

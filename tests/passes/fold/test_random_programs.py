@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from torch import fx
 from torch.export import ExportedProgram
 
-from passes.fold import fold
 from passes.program import runnable
-from passes.simplify import simplify
 from tests.passes.fold.random_program import (
     CHANNELS,
     OPERATIONS,
@@ -20,6 +18,7 @@ from tests.passes.fold.random_program import (
     macs_per_pixel,
     rebuild,
 )
+from tlcconvert.pipeline import FOLD, SIMPLIFY, run_steps
 
 SIZES = ((1, 1), (1, 2), (2, 3), (3, 5), (6, 4), (7, 8), (13, 11))
 index = st.integers(0, 5)
@@ -61,8 +60,7 @@ def _values(module: fx.Interpreter) -> dict[tuple[int, int], list[torch.Tensor]]
 def check(program: ExportedProgram, steps: list[Instruction], outputs: int, seed: int) -> None:
     rebuild(program, steps, outputs, seed)
     before, macs = _values(_RefusingEmpty(runnable(program))), macs_per_pixel(program)
-    simplify(program)
-    fold(program)
+    run_steps(SIMPLIFY + FOLD, program)
     # A crop and the zeros after it may leave nothing in between on the smallest sizes.
     after = _values(fx.Interpreter(runnable(program)))
     for size, expected in before.items():

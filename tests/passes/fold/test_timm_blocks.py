@@ -12,11 +12,10 @@ import pytest
 import torch
 from torch import nn
 
-from passes.fold import fold
 from passes.program import runnable
-from passes.simplify import simplify
 from tests.passes.fold.blocks import randomise
 from tests.passes.fold.programs import capture, convolutions, folded, largest_error
+from tlcconvert.pipeline import FOLD, SIMPLIFY, run_steps
 
 timm = pytest.importorskip("timm")
 byobnet = pytest.importorskip("timm.models.byobnet")
@@ -58,8 +57,7 @@ def test_network_folds_as_far_as_its_own_switch_does(name: str) -> None:
     x = torch.randn(2, 3, 64, 64)
     program = torch.export.export(network, (x,)).run_decompositions({})
     before = len(convolutions(program))
-    simplify(program)
-    fold(program)
+    run_steps(SIMPLIFY + FOLD, program)
     switched = timm.utils.model.reparameterize_model(network)
     after = len(convolutions(program))
     assert after < before

@@ -56,7 +56,7 @@ def test_attention_is_computed_in_every_window(architecture: type[TransposedAtte
     program = captured(network)
     localized = localize(program, Training((8, 8), WINDOW))
     local = runnable(program)
-    assert [site.rewrite.kind for site in localized.sites] == ["channel attention"]
+    assert [site.kind for site in localized.sites] == ["channel attention"]
     assert not localized.skipped
     for number, (height, width) in enumerate(SIZES):
         x = torch.randn(1 + number % 2, CHANNELS, height, width, dtype=torch.float64)
@@ -82,7 +82,7 @@ def test_phases_attend_each_with_the_temperature_of_their_head() -> None:
     program = captured(network, (14, 10))
     localized = localize(program, Training((8, 8), (6, 4)))
     local = runnable(program)
-    assert [site.rewrite.kind for site in localized.sites] == ["channel attention"]
+    assert [site.kind for site in localized.sites] == ["channel attention"]
     for height, width in [(14, 18), (6, 4), (8, 22), (2, 2)]:
         x = torch.randn(2, CHANNELS, height, width, dtype=torch.float64)
         expected = attended_in_windows(network, x, (3, 2), grid=2)

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from passes.fold import TrainingBatchNorm, fold
+from passes.fold.batch_norm import TrainingBatchNorm
 from passes.localize import Localized, Training, localize
 from passes.program import runnable
-from passes.simplify import simplify
 
 from squeeze_networks import CHANNELS  # isort: skip
 from test_localize import captured  # isort: skip
+from tlcconvert.pipeline import FOLD, SIMPLIFY, run_steps
 
 TRAINING = Training((8, 8), (5, 4))
 
@@ -224,9 +224,9 @@ def test_each_place_is_named_once() -> None:
 def test_a_batch_norm_in_training_mode_is_refused_by_name() -> None:
     network = nn.Sequential(nn.Conv2d(CHANNELS, CHANNELS, 1), nn.BatchNorm2d(CHANNELS)).double().train()
     program = captured(network)
-    simplify(program)
+    run_steps(SIMPLIFY, program)
     with pytest.raises(TrainingBatchNorm, match="1 "):
-        fold(program)
+        run_steps(FOLD, program)
 
 
 def test_a_batch_norm_in_training_mode_is_named() -> None:

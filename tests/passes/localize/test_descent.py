@@ -383,7 +383,7 @@ OUT_OF_ORDER: dict[type[nn.Module], str] = {
 def test_norms_and_attention_of_pixels_out_of_order_stay_global(architecture: type[nn.Module]) -> None:
     network = architecture()
     localized, graph = localized_with(network)
-    assert {site.rewrite.kind for site in localized.sites} <= {"global norm"}
+    assert {site.kind for site in localized.sites} <= {"global norm"}
     assert OUT_OF_ORDER[architecture] in {skipped.kind for skipped in localized.skipped}
     x = torch.randn(2, CHANNELS, 5, 4, dtype=torch.float64)
     with torch.no_grad():

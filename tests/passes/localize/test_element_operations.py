@@ -43,5 +43,5 @@ class GatedByAll(nn.Module):
 def test_a_gate_behind_every_activation_is_local() -> None:
     program = capture(GatedByAll().eval(), input_channels=3).program
     localized = localize(program, Training.on_crops((16, 16)))
-    assert [site.rewrite.kind for site in localized.sites] == ["global mean"]
+    assert [site.kind for site in localized.sites] == ["global mean"]
     assert localized.skipped == ()

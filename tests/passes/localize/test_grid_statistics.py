@@ -72,4 +72,4 @@ def test_the_report_says_that_a_grid_was_used() -> None:
     localized = localize(
         captured(SqueezeExcitation().double()), Training((8, 8), WINDOW, nodes_per_window=NODES)
     )
-    assert localized.sites[0].rewrite.after == f"window 24x36, {NODES} nodes each"
+    assert localized.sites[0].after == f"window 24x36, {NODES} nodes each"

@@ -119,7 +119,7 @@ def test_it_stays_and_the_other_becomes_local(architecture: type[nn.Module]) -> 
     program = captured(network)
     localized = localize(program, Training((8, 8), WINDOW))
     program.validate()
-    assert [site.rewrite.where.split()[0] for site in localized.sites] == ["liftable"]
+    assert [site.where.split()[0] for site in localized.sites] == ["liftable"]
     kind, reason = LEFT[architecture]
     assert [skipped.kind for skipped in localized.skipped] == [kind]
     skipped = localized.skipped[0]
@@ -159,7 +159,7 @@ def test_on_a_shared_path_a_statistic_that_stays_is_the_same_for_every_window() 
     network = SharedPath().double().eval()
     program = captured(network)
     localized = localize(program, Training((8, 8), WINDOW))
-    assert [site.rewrite.kind for site in localized.sites] == ["global mean"]
+    assert [site.kind for site in localized.sites] == ["global mean"]
     assert [skipped.kind for skipped in localized.skipped] == ["global maximum"]
     x = torch.randn(2, CHANNELS, 9, 11, dtype=torch.float64)
     with torch.no_grad():

@@ -55,4 +55,4 @@ def test_a_norm_written_out_is_done_in_one_piece(architecture: type[nn.Module]) 
     """So that its subtraction can be done in double: a float32 mean is too coarse on flat areas of high level."""
     program = captured(architecture().double().eval())
     localized = localize(program, Training((8, 8), WINDOW))
-    assert [site.rewrite.kind for site in localized.sites] == ["written-out norm"]
+    assert [site.kind for site in localized.sites] == ["written-out norm"]

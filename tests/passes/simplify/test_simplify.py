@@ -10,7 +10,7 @@ from torch.export import Dim, ExportedProgram
 
 from passes.program import runnable, state
 from passes.result import PassResult
-from passes.simplify import simplify
+from tlcconvert.pipeline import SIMPLIFY, run_steps
 
 
 def capture(module: nn.Module) -> ExportedProgram:
@@ -22,7 +22,7 @@ def capture(module: nn.Module) -> ExportedProgram:
 def simplified(module: nn.Module) -> tuple[ExportedProgram, PassResult]:
     """Simplifies ``module`` and checks it against eager on sizes it was not captured at."""
     program = capture(module)
-    result = simplify(program)
+    result = run_steps(SIMPLIFY, program)
     after = runnable(program)
     for size in ((1, 4, 1, 1), (3, 4, 5, 7)):
         x = torch.randn(size, generator=torch.Generator().manual_seed(0))
@@ -128,7 +128,7 @@ def test_constant_far_larger_than_its_sources_is_left_and_named() -> None:
 def test_prelu_of_one_slope_becomes_leaky_relu_bit_for_bit(slope: float) -> None:
     module = nn.PReLU(init=slope)
     program = capture(module)
-    (report,) = simplify(program).rewrites
+    (report,) = run_steps(SIMPLIFY, program).rewrites
     assert report.kind == "single-slope PReLU"
     assert operations(program) == ["aten.leaky_relu.default"]
     x = torch.randn(2, 4, 33, 31) * 100

@@ -13,8 +13,11 @@ from spandrel.architectures.NAFNet import NAFNet
 from torch import nn
 
 import tlcconvert
+from passes.result import PassResult
 from tlcconvert import ParityError, convert
 from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.options import Options
+from tlcconvert.pipeline import Draft, NetworkFacts, Pipeline, Step, steps
 from tlcconvert.verification.compare import TOLERANCE, compare_session
 from tlcconvert.verification.session import inference_session
 from tlcconvert.verification.sizes import bracketing_sizes
@@ -62,14 +65,35 @@ def wrong_where(model: onnx.ModelProto, *conditions: Condition) -> onnx.ModelPro
     return mutant
 
 
-Mutation = Callable[[onnx.ModelProto], onnx.ModelProto]
+Mutation = Callable[[Draft, Options], None]
 
 
-def convert_with(monkeypatch: pytest.MonkeyPatch, mutation: Mutation, train_size: int = TRAIN_SIZE) -> None:
-    """Converts, with ``mutation`` as the last step before the file is verified."""
-    tidy = convert.__globals__["tidy"]
-    monkeypatch.setitem(convert.__globals__, "tidy", lambda *arguments: mutation(tidy(*arguments)))
+def convert_with(
+    monkeypatch: pytest.MonkeyPatch, mutation: Mutation, train_size: int = TRAIN_SIZE, *, last: bool = True
+) -> None:
+    """Converts, with ``mutation`` as the last step before the file is verified, or as the first of writing it."""
+
+    def mutated(options: Options, network: NetworkFacts) -> Pipeline:
+        def run(draft: Draft) -> PassResult:
+            mutation(draft, options)
+            return PassResult()
+
+        stages, step = steps.pipeline(options, network).stages, Step("mutation", run, "to be found out")
+        write = (*stages["write"], step) if last else (step, *stages["write"])
+        return Pipeline(stages | {"write": write})
+
+    monkeypatch.setitem(convert.__globals__, "pipeline", mutated)
     tlcconvert.convert(network(), train_size)
+
+
+def where(*conditions: Condition) -> Mutation:
+    """A file that is wrong there."""
+
+    def mutation(draft: Draft, _: Options) -> None:
+        assert draft.model is not None
+        draft.model = wrong_where(draft.model, *conditions)
+
+    return mutation
 
 
 BEYOND_SOME_SIZE = {
@@ -97,27 +121,23 @@ def test_a_file_that_is_wrong_only_beyond_some_size_is_found_out(
     )
     assert seen.passed
     with pytest.raises(ParityError, match="do not compute the same"):
-        convert_with(monkeypatch, lambda model: wrong_where(model, *conditions))
+        convert_with(monkeypatch, where(*conditions))
 
 
 def test_a_file_that_is_wrong_for_two_images_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ParityError, match=r"2x\d+x\d+ .*FAILED"):
-        convert_with(monkeypatch, lambda model: wrong_where(model, (0, 2)))
+        convert_with(monkeypatch, where((0, 2)))
 
 
 def test_a_window_of_the_wrong_width_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    exported = convert.__globals__["_exported"]
-
-    def narrower(program: torch.export.ExportedProgram, *rest: object) -> onnx.ModelProto:
-        for node in program.graph.nodes:
+    def narrower(draft: Draft, _: Options) -> None:
+        for node in draft.program.graph.nodes:
             if node.target is torch.ops.tlc.local_mean.default:
                 x, height, width = node.args
                 node.args = (x, height, width - 2)
-        return exported(program, *rest)  # type: ignore[no-any-return]
 
-    monkeypatch.setitem(convert.__globals__, "_exported", narrower)
     with pytest.raises(ParityError, match="width beyond the windows"):
-        tlcconvert.convert(network(), TRAIN_SIZE)
+        convert_with(monkeypatch, narrower, last=False)
 
 
 def test_every_comparison_says_what_it_proves_and_the_report_what_the_budget_is(
@@ -140,18 +160,14 @@ def test_where_images_beyond_the_windows_are_dear_a_twin_is_compared(monkeypatch
 
 def test_what_the_twin_shows_to_be_wrong_stops_the_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both axes beyond the windows of the file under test, which only the twin's sizes are."""
-    replicate = convert.__globals__["_exported"]
 
-    def wrong_beyond_its_windows(
-        program: torch.export.ExportedProgram, inputs: object, options: object, *rest: object
-    ) -> onnx.ModelProto:
-        model = replicate(program, inputs, options, *rest)
-        window = int(1.5 * options.train_size[0])  # type: ignore[attr-defined]
-        return wrong_where(model, (2, window + 1), (3, window + 1))
+    def wrong_beyond_its_windows(draft: Draft, options: Options) -> None:
+        assert options.train_size is not None
+        window = int(1.5 * options.train_size[0])
+        where((2, window + 1), (3, window + 1))(draft, options)
 
-    monkeypatch.setitem(convert.__globals__, "_exported", wrong_beyond_its_windows)
     with pytest.raises(ParityError, match=r"onnx / twin.*FAILED"):
-        tlcconvert.convert(network(), 1024)
+        convert_with(monkeypatch, wrong_beyond_its_windows, 1024)
 
 
 def test_sizes_that_were_asked_for_take_the_place_of_the_chosen_ones_and_say_what_they_leave_out() -> None:
