@@ -22,7 +22,7 @@ from torch import nn
 
 from benchmarks.interleaved import median_ratio
 from tlcconvert.architectures.classsr import CARN, FSRCNN, RCAN, Classifier, ClassSR, SRResNet
-from tlcconvert.capture import silence
+from tlcconvert.capture.capture import silence
 from tlcconvert.classsr import convert_classsr, multiply_adds
 from tlcconvert.classsr.parity import random_image
 from tlcconvert.classsr.patches import Grid, crop

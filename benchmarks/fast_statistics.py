@@ -19,7 +19,7 @@ from torch import nn
 
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from tests.subsampled_mean import strides, subsampled_mean
-from tlcconvert.lowering import IN_LOOPS
+from tlcconvert.lower.forms import IN_LOOPS
 
 tlc = torch.ops.tlc
 

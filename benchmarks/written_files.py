@@ -19,7 +19,7 @@ import torch
 import typer
 from torch import nn
 
-from benchmarks.latency_subjects import ABLATED, SUBJECTS
+from benchmarks.latency.subjects import ABLATED, SUBJECTS
 from tlcconvert import Target, convert
 from tlcconvert.load import load_network
 

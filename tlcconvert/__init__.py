@@ -21,11 +21,11 @@ if TYPE_CHECKING:
         ParityError,
         StrictError,
     )
-    from tlcconvert.network_inputs import ExtraInput
-    from tlcconvert.parity import Comparison, Parity
-    from tlcconvert.pixels import Pixels
+    from tlcconvert.network.network_inputs import ExtraInput
+    from tlcconvert.network.pixels import Pixels
     from tlcconvert.routing_options import RoutingOptions
     from tlcconvert.target import Target
+    from tlcconvert.verification.parity import Comparison, Parity
     from tlcconvert.verify import verify
 
 __all__ = [
@@ -53,10 +53,10 @@ _HOMES = {
     "InputError": "errors",
     "ParityError": "errors",
     "StrictError": "errors",
-    "ExtraInput": "network_inputs",
-    "Comparison": "parity",
-    "Parity": "parity",
-    "Pixels": "pixels",
+    "ExtraInput": "network.network_inputs",
+    "Comparison": "verification.parity",
+    "Parity": "verification.parity",
+    "Pixels": "network.pixels",
     "RoutingOptions": "routing_options",
     "Target": "target",
     "verify": "verify",

@@ -6,8 +6,8 @@ import os
 import sys
 import warnings
 
-from tlcconvert.standard_streams import secure_standard_streams
-from tlcconvert.termination import exit_code, leave, obey_signals, sentence, was_stopped
+from tlcconvert.cli.standard_streams import secure_standard_streams
+from tlcconvert.machine.termination import exit_code, leave, obey_signals, sentence, was_stopped
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
         warnings.simplefilter("ignore")
         # onnxruntime reports to its makers and keeps a file in the temporary folder, unless told not to.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        from tlcconvert.cli import app
+        from tlcconvert.cli.command import app
 
         app()
     except SystemExit:

@@ -14,11 +14,11 @@ from torch.export import ExportedProgram
 from passes.localize import LocalSite
 from passes.result import PassResult, Rewrite, Skipped
 from tlcconvert.errors import InputError
-from tlcconvert.exported_output import archive
-from tlcconvert.external_weights import ExternalWeights
-from tlcconvert.parity import Parity
+from tlcconvert.lower.external_weights import ExternalWeights
+from tlcconvert.output.exported_output import archive
+from tlcconvert.output.write import Output, bytes_at, model_files, write_together
 from tlcconvert.pipeline.journal import Entry, together
-from tlcconvert.write import Output, bytes_at, model_files, write_together
+from tlcconvert.verification.parity import Parity
 
 
 @dataclass(frozen=True)

@@ -15,37 +15,37 @@ from passes.localize import Localized
 from passes.program import runnable, with_own_graph
 from passes.result import Skipped
 from passes.sizes import image_size
-from tlcconvert.capture import Captured, capture
+from tlcconvert.capture.capture import Captured, capture
+from tlcconvert.capture.guards_after_capture import GuardsAfterCapture
+from tlcconvert.capture.narrowed_sizes import Permission
+from tlcconvert.capture.output_growth import images_kept, output_growth, padding_note
 from tlcconvert.conversion import Conversion
 from tlcconvert.errors import InputError, StrictError
-from tlcconvert.exported_output import verified_program
-from tlcconvert.feature_map_memory import FeatureMapMemory
-from tlcconvert.guards_after_capture import GuardsAfterCapture
-from tlcconvert.input_channels import input_channels_of
-from tlcconvert.memory_limit import refuse_what_does_not_fit
-from tlcconvert.metadata import describe, state_sha256
-from tlcconvert.narrowed_sizes import Permission
-from tlcconvert.network_inputs import ExtraInput
+from tlcconvert.machine.memory_limit import refuse_what_does_not_fit
+from tlcconvert.machine.out_of_memory import memory_named, refuse_left_out
+from tlcconvert.network.input_channels import input_channels_of
+from tlcconvert.network.network_inputs import ExtraInput
+from tlcconvert.network.outputs import OneOutput, keep_output, output_names
+from tlcconvert.network.pixels import Pixels
 from tlcconvert.options import Options, Size
-from tlcconvert.out_of_memory import memory_named, refuse_left_out
-from tlcconvert.output_extents import Extents
-from tlcconvert.output_growth import images_kept, output_growth, padding_note
-from tlcconvert.output_paths import refuse_taken_folder
-from tlcconvert.outputs import OneOutput, keep_output, output_names
-from tlcconvert.parity import Parity
+from tlcconvert.output.exported_output import verified_program
+from tlcconvert.output.metadata import describe, state_sha256
+from tlcconvert.output.output_paths import refuse_taken_folder
+from tlcconvert.output.write import write_bytes
 from tlcconvert.pipeline import Draft, Journal, NetworkFacts, Pipeline, pipeline
-from tlcconvert.pixels import Pixels
 from tlcconvert.routing_options import RoutingOptions
-from tlcconvert.size_limit import refuse_larger
-from tlcconvert.size_requirements import SizeRequirements
-from tlcconvert.size_wrapper import SizeWrapper, serves_an_image
+from tlcconvert.sizes.output_extents import Extents
+from tlcconvert.sizes.size_limit import refuse_larger
+from tlcconvert.sizes.size_requirements import SizeRequirements
+from tlcconvert.sizes.size_wrapper import SizeWrapper, serves_an_image
 from tlcconvert.stages import Progress, Stages
 from tlcconvert.target import Target
 from tlcconvert.verification.conversion import Subject, cheap_sizes, reach_of, verify_conversion
 from tlcconvert.verification.extents import demands
+from tlcconvert.verification.feature_map_memory import FeatureMapMemory
+from tlcconvert.verification.parity import Parity
 from tlcconvert.verification.session import inference_session
 from tlcconvert.verification.twin import Twin
-from tlcconvert.write import write_bytes
 
 
 def convert(

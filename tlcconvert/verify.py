@@ -10,12 +10,12 @@ from typing import Any
 
 from torch import nn
 
-from tlcconvert.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.errors import InputError
-from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.network.eager_reference import EagerReference, evaluation_copy, tensors_of
+from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.options import Size
-from tlcconvert.parity import Parity
 from tlcconvert.verification.compare import TOLERANCE, Trial, expected_at
+from tlcconvert.verification.parity import Parity
 from tlcconvert.verification.session import callable_of, inference_session, inputs_of
 from tlcconvert.verification.sizes import with_batch
 from tlcconvert.verification.unknown_file import trials_for

@@ -22,7 +22,7 @@ first = command.obey_signals
 
 def with_weights_beside_the_model():
     first()
-    from tlcconvert import external_weights
+    from tlcconvert.lower import external_weights
     external_weights._LIMIT = 1000
 
 command.obey_signals = with_weights_beside_the_model

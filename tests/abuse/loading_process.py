@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from tlcconvert.errors import InputError
-from tlcconvert.load import load_network, register_architectures
+from tlcconvert.load.network_file import load_network, register_architectures
 
 
 def weights_of(named: Any) -> str:

@@ -15,7 +15,7 @@ import pytest
 from abuse.command import EXTERNAL, ROOT, Workplace
 
 from tlcconvert.errors import InputError
-from tlcconvert.write import bytes_at, write_together
+from tlcconvert.output.write import bytes_at, write_together
 
 IS_ROOT = hasattr(os, "getuid") and os.getuid() == 0
 NOBODY = "65534"

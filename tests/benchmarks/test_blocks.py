@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks.blocks import DiverseBranchBlock, ECBComposingItsKernel, ECBFillingBorders
-from benchmarks.folding_subjects import with_generic_statistics
+from benchmarks.folding.subjects import with_generic_statistics
 from tlcconvert.architectures.ecbsr.network import ECB
 
 

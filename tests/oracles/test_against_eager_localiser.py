@@ -9,8 +9,8 @@ import onnxruntime
 import pytest
 
 import tlcconvert
-from benchmarks.coverage_conversion import TRAIN_SIZE, converted
-from benchmarks.coverage_subjects import SUBJECTS
+from benchmarks.coverage.conversion import TRAIN_SIZE, converted
+from benchmarks.coverage.subjects import SUBJECTS
 from tests.oracles.comparison import distance_from_oracle, uneven_image
 from tests.tlcconvert.classsr.covering_oracle import covering_oracle
 from tlcconvert.load import load_network

@@ -21,7 +21,7 @@ from torch import nn
 import tlcconvert
 from tlcconvert import Conversion
 from tlcconvert.architectures.hinet.network import HINet
-from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.verification.compare import TOLERANCE, compare_session
 from tlcconvert.verification.session import inference_session
 

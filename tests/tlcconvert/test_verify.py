@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import tlcconvert
 from tlcconvert import InputError, ParityError
-from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.verification.compare import TOLERANCE, Trial, compare_callables, expected_at
 from tlcconvert.verification.session import inference_session
 

@@ -20,7 +20,7 @@ from torch.export import Dim, ExportedProgram
 from passes.program import user_inputs
 from passes.result import PassResult
 from tlcconvert.architectures.classsr import CELL, ClassSR, classsr_of
-from tlcconvert.capture import functional, silence
+from tlcconvert.capture.capture import functional, silence
 from tlcconvert.classsr.batch_norm import fold_batch_norms
 from tlcconvert.classsr.costs import Costs, multiply_adds
 from tlcconvert.classsr.metadata import describe
@@ -28,15 +28,15 @@ from tlcconvert.classsr.parity import cases_of, compare, random_image
 from tlcconvert.classsr.patches import Grid
 from tlcconvert.classsr.routing import BudgetedImage, RoutedImage
 from tlcconvert.conversion import Conversion
-from tlcconvert.eager_reference import evaluation_copy
 from tlcconvert.errors import CaptureError, InputError
-from tlcconvert.metadata import state_sha256
-from tlcconvert.parity import Parity
+from tlcconvert.lower.tidy import tidy
+from tlcconvert.network.eager_reference import evaluation_copy
+from tlcconvert.network.pixels import Pixels
+from tlcconvert.output.metadata import state_sha256
 from tlcconvert.pipeline import SIMPLIFY, Draft, Journal, Pipeline, Step
 from tlcconvert.pipeline.steps import LOOPS, lowering
-from tlcconvert.pixels import Pixels
 from tlcconvert.stages import Progress, Stages
-from tlcconvert.tidy import tidy
+from tlcconvert.verification.parity import Parity
 from tlcconvert.verification.session import inference_session
 
 _CONTROLS = ("class_bias", "budget")

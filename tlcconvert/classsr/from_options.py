@@ -12,9 +12,9 @@ from tlcconvert.conversion import Conversion
 from tlcconvert.convert import Known
 from tlcconvert.errors import InputError
 from tlcconvert.options import Options
+from tlcconvert.output.write import check_writable
 from tlcconvert.routing_options import RoutingOptions
 from tlcconvert.stages import Progress
-from tlcconvert.write import check_writable
 
 _PUBLISHED_PATCH_SIZE = 32
 # Nothing of a ClassSR depends on the whole image: localising and --strict hold as they are.

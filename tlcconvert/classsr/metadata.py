@@ -8,8 +8,8 @@ from importlib.metadata import version
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.classsr.costs import Costs
 from tlcconvert.classsr.patches import Grid
-from tlcconvert.output_extents import Extent, Extents
-from tlcconvert.pixels import Pixels
+from tlcconvert.network.pixels import Pixels
+from tlcconvert.sizes.output_extents import Extent, Extents
 
 
 def describe(

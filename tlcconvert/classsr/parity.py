@@ -16,8 +16,8 @@ from torch import Tensor
 
 from tlcconvert.classsr.patches import crop
 from tlcconvert.classsr.routing import BudgetedImage, RoutedImage
-from tlcconvert.parity import Comparison, Parity
 from tlcconvert.verification.compare import TOLERANCE
+from tlcconvert.verification.parity import Comparison, Parity
 
 Shape = tuple[int, int, int]
 Candidate = Callable[..., tuple[Tensor, Tensor]]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import onnx
 from torch.export import ExportedProgram
 
-from tlcconvert.external_weights import ExternalWeights
-from tlcconvert.lowering import LOOPLESS, Translations
+from tlcconvert.lower.external_weights import ExternalWeights
+from tlcconvert.lower.forms import LOOPLESS, Translations
 
 
 @dataclass

@@ -38,20 +38,20 @@ from passes.speed.split_convolution import split_convolution
 from passes.speed.square import square
 from passes.speed.squeeze_first import squeeze_first
 from passes.speed.whole_channel_blocks import whole_channel_blocks
-from tlcconvert.external_weights import external_weights
-from tlcconvert.lower import lower
-from tlcconvert.lowering import IN_LOOPS
-from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.lower.external_weights import external_weights
+from tlcconvert.lower.forms import IN_LOOPS
+from tlcconvert.lower.lower import lower
+from tlcconvert.lower.static_size import fix_sizes, without_shape_arithmetic
+from tlcconvert.lower.tidy import tidy
+from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.options import Options
-from tlcconvert.output_extents import Extents
 from tlcconvert.pipeline.draft import Draft
 from tlcconvert.pipeline.pipeline import Pipeline, Step
-from tlcconvert.size_limit import limit_sizes
-from tlcconvert.size_requirements import SizeRequirements
-from tlcconvert.size_wrapper import wrap_sizes
-from tlcconvert.static_size import fix_sizes, without_shape_arithmetic
+from tlcconvert.sizes.output_extents import Extents
+from tlcconvert.sizes.size_limit import limit_sizes
+from tlcconvert.sizes.size_requirements import SizeRequirements
+from tlcconvert.sizes.size_wrapper import wrap_sizes
 from tlcconvert.target import Target
-from tlcconvert.tidy import tidy
 
 _SAMPLES_PER_WINDOW = 12
 _pass = Step.of_pass

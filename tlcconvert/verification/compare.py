@@ -15,11 +15,11 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from tlcconvert.eager_reference import tensors_of
-from tlcconvert.network_inputs import NetworkInputs
-from tlcconvert.parity import Comparison, Parity
+from tlcconvert.network.eager_reference import tensors_of
+from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.verification.float64 import Float64Judge, distance, magnitude
 from tlcconvert.verification.images import noise, photograph
+from tlcconvert.verification.parity import Comparison, Parity
 from tlcconvert.verification.session import callable_of
 
 TOLERANCE = 1e-5

@@ -16,7 +16,7 @@ import sympy
 from torch import Tensor, fx
 
 from passes.sizes import ImageSize, expression
-from tlcconvert.multiply_adds import is_view, multiply_adds
+from tlcconvert.verification.multiply_adds import is_view, multiply_adds
 
 PER_ELEMENT = 20
 """Multiply-adds of a convolution that take as long as writing one element: 0.6 ns at 30 a nanosecond."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from tlcconvert.eager_reference import tensors_of
-from tlcconvert.parity import Comparison
+from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.verification.float64_copy import float64_copy
+from tlcconvert.verification.parity import Comparison
 
 _ILL_CONDITIONED = 4.0
 _MOST = 1e-3

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.network.network_inputs import NetworkInputs
 
 
 def noise(inputs: NetworkInputs, batch: int, height: int, width: int, seed: int) -> tuple[Tensor, ...]:

@@ -10,7 +10,7 @@ import onnxruntime
 import torch
 
 from tlcconvert.errors import InputError
-from tlcconvert.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
+from tlcconvert.network.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
 
 
 def inference_session(

@@ -12,12 +12,12 @@ from onnxruntime import InferenceSession
 from torch import fx, nn
 from torch._subclasses import FakeTensorMode
 
-from tlcconvert.multiply_adds import OperatorCounter
-from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.verification import sizes as budget
 from tlcconvert.verification.compare import Trial
 from tlcconvert.verification.cost import PER_ELEMENT
 from tlcconvert.verification.extents import LEAST
+from tlcconvert.verification.multiply_adds import OperatorCounter
 from tlcconvert.verification.sizes import Purse, Reach, Size, planned
 
 DEFAULT_SIZES: tuple[Size, ...] = ((1, 64, 64), (2, 48, 80), (1, 97, 65), (3, 33, 40))

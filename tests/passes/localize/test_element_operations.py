@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from passes.localize import Training, localize
-from tlcconvert.capture import capture
+from tlcconvert.capture.capture import capture
 
 ACTIVATIONS = [
     nn.ELU(), nn.Hardshrink(), nn.Hardsigmoid(), nn.Hardtanh(), nn.Hardswish(), nn.LeakyReLU(), nn.LogSigmoid(),

@@ -20,9 +20,10 @@ from typer.testing import CliRunner, Result
 
 import tlcconvert
 from passes.result import PassResult
-from tlcconvert import Conversion, InputError, Parity, RoutingOptions, cli
+from tlcconvert import Conversion, InputError, Parity, RoutingOptions
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.classsr import Costs, from_options
+from tlcconvert.cli import command as cli
 from tlcconvert.options import Options
 
 COSTS = Costs((100, 250), "microseconds")

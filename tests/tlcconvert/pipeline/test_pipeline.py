@@ -15,11 +15,11 @@ from torch import nn
 
 import tlcconvert
 from tlcconvert import Conversion, InputError, Target
-from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.options import Options
-from tlcconvert.output_extents import Extent, Extents
 from tlcconvert.pipeline import NetworkFacts, Pipeline, pipeline
-from tlcconvert.size_requirements import SizeRequirements
+from tlcconvert.sizes.output_extents import Extent, Extents
+from tlcconvert.sizes.size_requirements import SizeRequirements
 
 TRAIN_SIZE = 16
 

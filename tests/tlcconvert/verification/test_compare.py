@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tlcconvert.network_inputs import NetworkInputs
-from tlcconvert.parity import Comparison, Parity
+from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.verification.compare import TOLERANCE, Trial, compare_callables, expected_at
+from tlcconvert.verification.parity import Comparison, Parity
 
 INPUTS = NetworkInputs(3)
 SIZES = [(1, 24, 30), (2, 40, 17)]

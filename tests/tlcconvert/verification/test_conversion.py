@@ -15,7 +15,7 @@ from torch import nn
 import tlcconvert
 from passes.result import PassResult
 from tlcconvert import ParityError, convert
-from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.options import Options
 from tlcconvert.pipeline import Draft, NetworkFacts, Pipeline, Step, steps
 from tlcconvert.verification.compare import TOLERANCE, compare_session

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from passes.localize import Training, localize
 from passes.sizes import image_size
-from tlcconvert.capture import capture
+from tlcconvert.capture.capture import capture
 from tlcconvert.verification.extents import Demands, demands, with_windows
 
 

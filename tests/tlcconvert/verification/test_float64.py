@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tlcconvert.network_inputs import NetworkInputs
+from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.verification.compare import compare_callables
 
 TOLERANCE = 1e-5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tlcconvert.network_inputs import ExtraInput, NetworkInputs
+from tlcconvert.network.network_inputs import ExtraInput, NetworkInputs
 from tlcconvert.verification.images import noise, photograph
 
 

@@ -1,0 +1,1 @@
+"""What folding branches is worth."""

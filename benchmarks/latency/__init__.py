@@ -1,0 +1,1 @@
+"""How long files take to run."""

@@ -1,0 +1,49 @@
+"""A file made without a pass has the operators that the pass would have replaced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.latency.files import EXACT, file_without, our_file
+from benchmarks.latency.subjects import Subject
+
+
+class Activated(nn.Module):
+    """A convolution, a norm of its pixels as tokens, a PReLU with a slope per channel, and a mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.LayerNorm(8)
+        self.prelu = nn.PReLU(8)
+        nn.init.uniform_(self.prelu.weight)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        x = self.convolution(image)
+        tokens = self.norm(x.flatten(2).transpose(1, 2))
+        y = self.prelu(tokens.transpose(1, 2).reshape(x.shape))
+        return y + y.mean((2, 3), keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "operator"), [("token_norm", "LayerNormalization"), ("channel_prelu", "PRelu")]
+)
+def test_a_pass_is_left_out(name: str, operator: str, tmp_path: Path) -> None:
+    subject = Subject("activated", Activated, 16, (24, 32))
+    assert operator not in operators(our_file(subject, EXACT, tmp_path))
+    assert operator in operators(file_without(subject, name, tmp_path))
+
+
+def test_loops_are_left_out(tmp_path: Path) -> None:
+    subject = Subject("activated", Activated, 16, (24, 32))
+    assert "Scan" in operators(our_file(subject, EXACT, tmp_path))
+    assert "Scan" not in operators(file_without(subject, "loops", tmp_path))
+
+
+def operators(file: Path) -> set[str]:
+    return {node.op_type for node in onnx.load(file).graph.node}

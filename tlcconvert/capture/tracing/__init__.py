@@ -1,0 +1,1 @@
+"""What Python does with sizes, kept symbolic while a network is traced."""

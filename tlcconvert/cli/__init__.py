@@ -1,0 +1,1 @@
+"""The command line: options, console, one sentence for every failure."""

@@ -1,0 +1,166 @@
+"""From the converted program to an ONNX model in standard operators."""
+
+from __future__ import annotations
+
+import operator
+import re
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnx_ir.passes.common as common
+import torch
+import torch.onnx.errors
+from onnxscript import optimizer
+from torch import fx
+from torch.export import ExportedProgram
+
+from passes.program import call_before, where, with_own_graph
+from passes.quick_symbols import quick_symbols
+from tlcconvert.capture.capture import silence
+from tlcconvert.capture.export_guards import drop_guards
+from tlcconvert.errors import CaptureError
+from tlcconvert.lower.exact_extents import lowered_whole_number, whole_number, write_extents_exactly
+from tlcconvert.lower.external_weights import ExternalWeights
+from tlcconvert.lower.forms import IN_LOOPS, Translations
+from tlcconvert.lower.forms.loops.subgraph import number_bodies
+from tlcconvert.lower.fourier_products import FOURIER
+from tlcconvert.lower.known_ratios import resize_by_known_ratios
+from tlcconvert.lower.known_types import known_types
+from tlcconvert.lower.local_decomposition import Table, decompose
+from tlcconvert.lower.moments_axis_by_axis import MOMENTS, sums_a_map
+
+_WITH_POSITIONS = (torch.ops.aten.adaptive_max_pool1d.default, torch.ops.aten.adaptive_max_pool2d.default)
+
+
+def lower(
+    program: ExportedProgram,
+    opset: int,
+    input_names: list[str],
+    output_names: list[str],
+    weights: ExternalWeights | None = None,
+    translations: Translations = IN_LOOPS,
+) -> onnx.ModelProto:
+    """``program`` as an ONNX model of the given opset, its ``tlc::`` operators written out; it is not changed.
+
+    Args:
+        program: functional graph with symbolic batch, height and width.
+        opset: 18 to 24.
+        input_names, output_names: in calling order.
+        weights: where the weights go if they are not to be part of the model.
+        translations: the ONNX forms of the ``tlc::`` operators.
+
+    Raises:
+        CaptureError: an operation has no ONNX form; the message is the exporter's reason.
+    """
+    _refuse_positions(program)
+    program = with_own_graph(program)
+    drop_guards(program)
+    _decompose_only_where_needed(program)
+    _count_axes_from_the_front(program)
+    resize_by_known_ratios(program.graph)
+    write_extents_exactly(program.graph)
+    try:
+        with silence(), torch.no_grad(), quick_symbols(), known_types():
+            exported = torch.onnx.export(
+                program,
+                dynamo=True,
+                opset_version=opset,
+                input_names=input_names,
+                output_names=output_names,
+                custom_translation_table={**translations, whole_number: lowered_whole_number},
+                optimize=False,
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise CaptureError(f"The network cannot be written in ONNX operators: {_reason(error)}") from error
+    assert exported is not None
+    with silence():
+        simplified = _simplified(exported.model)
+    return ir.to_proto(simplified) if weights is None else weights.store(simplified)
+
+
+def _refuse_positions(program: ExportedProgram) -> None:
+    """Adaptive max pools are lowered without the positions of their maxima."""
+    for node in program.graph.nodes:
+        pool = node.args[0] if node.target is operator.getitem else None
+        if isinstance(pool, fx.Node) and pool.target in _WITH_POSITIONS and node.args[1] == 1 and node.users:
+            raise CaptureError(
+                f"The positions of the maxima of an adaptive max pool at {where(pool)} have no ONNX form: "
+                "it is called with return_indices=True, and the network reads them."
+            )
+
+
+def _decompose_only_where_needed(program: ExportedProgram) -> None:
+    """Spares the exporter a second trace of the program.
+
+    The exporter calls ``run_decompositions`` with the table of the operators it has no ONNX form for, and that
+    traces the whole program again, whether or not one of them is in it.
+    """
+
+    def where_needed(table: Table) -> ExportedProgram:
+        decompose(program, MOMENTS, sums_a_map)
+        decompose(program, {**table, **FOURIER})
+        _ask_sizes_of_real_parts(program)
+        return program
+
+    vars(program)["run_decompositions"] = where_needed
+
+
+def _ask_sizes_of_real_parts(program: ExportedProgram) -> None:
+    """The exporter knows no size of a complex tensor; as pairs of real numbers it has the same, and one axis more."""
+    for node in program.graph.nodes:
+        if node.target is not torch.ops.aten.sym_size.int:
+            continue
+        source, axis = node.args
+        if source.meta["val"].is_complex():
+            pairs = call_before(node, torch.ops.aten.view_as_real.default, source)
+            pairs.meta["val"] = torch.ops.aten.view_as_real.default(source.meta["val"])
+            node.args = (pairs, axis)
+
+
+def _count_axes_from_the_front(program: ExportedProgram) -> None:
+    """The exporter reads ``sym_size(x, -1)`` as the part of the shape from -1 up to 0, which is empty."""
+    for node in program.graph.nodes:
+        if node.target is torch.ops.aten.sym_size.int and node.args[1] < 0:
+            source, axis = node.args
+            node.args = (source, axis + source.meta["val"].dim())
+
+
+def _simplified(model: ir.Model) -> ir.Model:
+    """Shape arithmetic done once and constants folded.
+
+    These are the exporter's own optimisations without its pattern rewriter, whose time grows with the square of
+    the number of nodes and which changes nothing onnxruntime would not change itself.
+    """
+    number_bodies(model.graph)
+    optimizer.inline(model)
+    optimizer.fold_constants(model)
+    model = ir.passes.Sequential(
+        common.IdentityEliminationPass(),
+        common.RemoveUnusedNodesPass(),
+        common.RemoveUnusedFunctionsPass(),
+        common.RemoveUnusedOpsetsPass(),
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        common.CommonSubexpressionEliminationPass(),
+    )(model).model
+    _lay_out_weights(model)
+    share_and_name = ir.passes.Sequential(
+        common.DeduplicateHashedInitializersPass(), common.OutputFixPass(), common.NameFixPass()
+    )
+    return share_and_name(model).model
+
+
+def _lay_out_weights(model: ir.Model) -> None:
+    """Copies weights that are views of another layout: equal ones are found by their bytes in memory."""
+    for value in model.graph.initializers.values():
+        array = None if value.const_value is None else value.const_value.numpy()
+        if array is not None and not array.flags.c_contiguous:
+            value.const_value = ir.tensor(np.ascontiguousarray(array), name=value.name)
+
+
+def _reason(error: Exception) -> str:
+    """The exporter's own words, without its advice and its colours."""
+    text = re.sub(r"\x1b\[\d+m", "", str(error)).partition("## Exception summary")[2]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else type(error.__cause__ or error).__name__

@@ -1,0 +1,1 @@
+"""What a conversion runs on: memory, temporary files, signals, files that are regular."""

@@ -1,0 +1,1 @@
+"""From a conversion to files: all or none."""

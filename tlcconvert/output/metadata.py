@@ -1,0 +1,94 @@
+"""What a converted file says about itself, as key and value pairs in its ONNX metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import torch
+from torch import fx, nn
+from torch.export import ExportedProgram
+
+from passes.localize import Localized
+from tlcconvert.capture.capture import Captured
+from tlcconvert.network.pixels import Pixels
+from tlcconvert.options import Options
+from tlcconvert.sizes.output_extents import Extents
+
+
+def describe(
+    captured: Captured,
+    program: ExportedProgram,
+    options: Options,
+    pixels: Pixels,
+    localized: Localized | None,
+    source_sha256: str,
+    extents: Sequence[Extents | None],
+) -> dict[str, str]:
+    """Tool version, source, sizes and every window; JSON where a value is more than one word.
+
+    ``base_size`` is the window in pixels of the image; it is of the train size rounded up to the network's
+    multiple, as ``train_size`` is. ``size_multiple`` and ``size_minimum`` are those of the graph in the file: with
+    ``size_wrapper`` true it takes every size all the same, and pads. The network itself accepts ``network_multiple``
+    and ``network_minimum``. A file refuses images above ``size_maximum`` on a side, where it has one.
+
+    ``output_channels`` and ``output_extents`` have an entry per output, the latter null for what is no image. An axis
+    of n pixels becomes floor((times * n + plus) / over) pixels, or, where there is a ``step``, step times that plus
+    ``shift``. ``scale`` is there only if the first image is exactly that many times as high and wide as the input.
+    """
+    requirements = captured.requirements
+    facts: dict[str, object] = {
+        "tlcconvert_version": version("tlcconvert"),
+        "source_sha256": source_sha256,
+        "input_channels": captured.inputs.channels,
+        "output_channels": _output_channels(program),
+        "output_extents": [None if output is None else output.facts() for output in extents],
+        "size_multiple": requirements.multiple,
+        "size_minimum": requirements.minimum,
+        "network_multiple": captured.accepted.multiple,
+        "network_minimum": captured.accepted.minimum,
+        "size_wrapper": options.size_wrapper,
+    }
+    scale = next((output.scale for output in extents if output is not None), None)
+    if scale is not None:
+        facts["scale"] = scale
+    if requirements.maximum is not None:
+        facts["size_maximum"] = requirements.maximum
+    if pixels.value_range is not None:
+        facts["value_range"] = list(pixels.value_range)
+    if pixels.color_order:
+        facts["color_order"] = pixels.color_order
+    if options.static_size is not None:
+        facts["static_size"] = list(options.static_size)
+        facts["target"] = options.target.value
+    if localized is not None:
+        facts |= {
+            "train_size": list(localized.training.train_size),
+            "base_size": list(localized.training.base_size),
+            "base_ratio": options.base_ratio,
+            "windows": [
+                {"where": site.where, "kind": site.kind, "window": site.map.window}
+                for site in localized.sites
+            ],
+        }
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
+
+
+def _output_channels(program: ExportedProgram) -> list[int]:
+    """Channels of every output that is an image; 0 for others."""
+    values = program.graph.output_node().args[0]
+    assert isinstance(values, (tuple, list))
+    shapes = [value.meta["val"].shape for value in values if isinstance(value, fx.Node)]
+    return [shape[1] if len(shape) == 4 and isinstance(shape[1], int) else 0 for shape in shapes]
+
+
+def state_sha256(network: nn.Module | ExportedProgram) -> str:
+    """Hash of the names, shapes and values of a network's state, in the order of the names."""
+    state = network.state_dict if isinstance(network, ExportedProgram) else network.state_dict()
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Sizes an image may have, and the sizes of what comes back."""
