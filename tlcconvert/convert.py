@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from onnxruntime import InferenceSession
@@ -15,15 +15,18 @@ from passes.localize import Localized
 from passes.program import runnable, with_own_graph
 from passes.result import Skipped
 from passes.sizes import image_size
+from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.capture.capture import Captured, capture
 from tlcconvert.capture.guards_after_capture import GuardsAfterCapture
 from tlcconvert.capture.narrowed_sizes import Permission
 from tlcconvert.capture.output_growth import images_kept, output_growth, padding_note
+from tlcconvert.classsr.from_options import convert_from_options
 from tlcconvert.conversion import Conversion
 from tlcconvert.errors import InputError, StrictError
 from tlcconvert.machine.memory_limit import refuse_what_does_not_fit
 from tlcconvert.machine.out_of_memory import memory_named, refuse_left_out
 from tlcconvert.network.input_channels import input_channels_of
+from tlcconvert.network.network import Network
 from tlcconvert.network.network_inputs import ExtraInput
 from tlcconvert.network.outputs import OneOutput, keep_output, output_names
 from tlcconvert.network.pixels import Pixels
@@ -142,54 +145,40 @@ def convert(
         without=tuple(without),
         dump=dump,
     )
-    known = Known(
-        input_channels,
-        tuple(extra_inputs),
-        known_requirements or SizeRequirements(1, 0, 0),
-        pixels or Pixels(),
-        source_sha256,
+    requirements = known_requirements or SizeRequirements(1, 0, 0)
+    known = Network(
+        network,
+        input_channels=input_channels,
+        scale=requirements.scale,
+        multiple=requirements.multiple,
+        minimum=requirements.minimum,
+        pixels=pixels or Pixels(),
+        extra_inputs=tuple(extra_inputs),
+        sha256=source_sha256,
     )
-    conversion = convert_network(network, options, known, progress)
+    conversion = convert_network(known, options, progress)
     if conversion.cost_file and options.routing.calibrate is not None:
         write_bytes(conversion.cost_file.encode(), options.routing.calibrate)
     return conversion
 
 
-@dataclass(frozen=True)
-class Known:
-    """What is known of a network beside its code; see :func:`convert`."""
-
-    input_channels: int | None
-    extra_inputs: tuple[ExtraInput, ...]
-    requirements: SizeRequirements
-    pixels: Pixels
-    source_sha256: str
-
-
-def convert_network(
-    network: nn.Module | ExportedProgram, options: Options, known: Known, progress: Progress | None = None
-) -> Conversion:
+def convert_network(network: Network, options: Options, progress: Progress | None = None) -> Conversion:
     """:func:`convert` with its arguments judged already."""
     refuse_taken_folder(options.dump)
     with memory_named():
-        conversion = _convert(network, options, known, progress)
+        if isinstance(network.module, ClassSR):
+            conversion = convert_from_options(network, options, progress)
+        else:
+            conversion = _convert(network, options, progress)
     refuse_left_out(conversion.parity.notes)
     return conversion
 
 
-def _convert(
-    network: nn.Module | ExportedProgram, options: Options, known: Known, progress: Progress | None
-) -> Conversion:
-    # A ClassSR has a pipeline of its own, which builds on this module.
-    from tlcconvert.architectures.classsr import ClassSR
-    from tlcconvert.classsr.from_options import convert_from_options
-
-    if isinstance(network, ClassSR):
-        return convert_from_options(network, options, known, progress)
+def _convert(network: Network, options: Options, progress: Progress | None) -> Conversion:
     options.routing.refuse_for_other_networks()
     stages = Stages(progress or (lambda _: None))
     with stages("capture"):
-        channels = known.input_channels or input_channels_of(network, known.extra_inputs)
+        channels = network.input_channels or input_channels_of(network.module, network.extra_inputs)
         if channels is None:
             raise InputError(
                 "Nothing tells how many channels the image has: pass --input-channels (input_channels=)."
@@ -197,16 +186,16 @@ def _convert(
         _refuse_images_without_memory(options, channels)
         stages.report(f"images of {channels} channels")
         captured = capture(
-            network,
+            network.module,
             input_channels=channels,
-            extra_inputs=known.extra_inputs,
-            multiple_hint=known.requirements.multiple,
-            minimum_hint=known.requirements.minimum,
+            extra_inputs=network.extra_inputs,
+            multiple_hint=network.multiple,
+            minimum_hint=network.minimum,
             permission=Permission(options.accept_multiple, options.accept_minimum, options.static_size),
             progress=stages.report,
         )
-    sha256 = known.source_sha256 or state_sha256(network)
-    return _convert_captured(captured, options, known.pixels, sha256, stages)
+    sha256 = network.sha256 or state_sha256(network.module)
+    return _convert_captured(captured, options, network.pixels, sha256, stages)
 
 
 def _convert_captured(

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
     [
         "import tlcconvert.convert, tlcconvert.verify, tlcconvert",
         "import tlcconvert; tlcconvert.convert; import tlcconvert.convert, tlcconvert.verify",
-        "from tlcconvert.convert import Known; import tlcconvert",
+        "from tlcconvert.network.network import Network; import tlcconvert",
     ],
 )
 def test_functions_are_not_hidden_by_modules_of_their_name(imports: str) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from spandrel import MAIN_REGISTRY, ArchSupport
 
-from .classsr import ClassSRArch
-from .ecbsr import ECBSRArch
-from .hinet import HINetArch
-from .repsr import RepSRArch
-from .repvgg_sr import RepVGGSRArch
-from .sesr import SESRArch
+from tlcconvert.architectures.classsr import ClassSRArch
+from tlcconvert.architectures.ecbsr import ECBSRArch
+from tlcconvert.architectures.hinet import HINetArch
+from tlcconvert.architectures.repsr import RepSRArch
+from tlcconvert.architectures.repvgg_sr import RepVGGSRArch
+from tlcconvert.architectures.sesr import SESRArch
 
 
 def register() -> None:

@@ -9,8 +9,8 @@ from tlcconvert.classsr.calibrate import measured_costs
 from tlcconvert.classsr.convert import at_scale, convert_classsr
 from tlcconvert.classsr.costs import Costs, cost_text, read_costs
 from tlcconvert.conversion import Conversion
-from tlcconvert.convert import Known
 from tlcconvert.errors import InputError
+from tlcconvert.network.network import Network
 from tlcconvert.options import Options
 from tlcconvert.output.write import check_writable
 from tlcconvert.routing_options import RoutingOptions
@@ -24,10 +24,8 @@ _SHARED = (
 _FLAGS = {"fold_branches": "--no-fold", "size_wrapper": "--no-size-wrapper", "static_size": "--static"}
 
 
-def convert_from_options(
-    network: ClassSR, options: Options, known: Known, progress: Progress | None
-) -> Conversion:
-    """Converts ``network``; see :func:`tlcconvert.classsr.convert.convert_classsr`.
+def convert_from_options(network: Network, options: Options, progress: Progress | None) -> Conversion:
+    """Converts ``network``, a ClassSR; see :func:`tlcconvert.classsr.convert.convert_classsr`.
 
     Raises:
         InputError: an option means nothing to a ClassSR or does not fit the network.
@@ -35,20 +33,21 @@ def convert_from_options(
     if options.exported_program:
         raise InputError("A ClassSR routes patches at run time: write an .onnx file, not a .pt2.")
     _refuse_meaningless(options)
-    _refuse_other_inputs(network, known)
+    assert isinstance(network.module, ClassSR)
+    _refuse_other_inputs(network, network.module.colors)
     routing = options.routing
-    network = at_scale(network, routing.scale)
+    module = at_scale(network.module, routing.scale)
     size = _square(options.train_size) if routing.patch_size is None else routing.patch_size
-    costs = _costs(network, routing, size, progress)
+    costs = _costs(module, routing, size, progress)
     conversion = convert_classsr(
-        network,
+        module,
         patch_size=size,
         patch_step=size - size // 8 if routing.patch_step is None else routing.patch_step,
         knobs=routing.knobs,
         costs=costs,
         opset=options.opset,
-        pixels=known.pixels,
-        source_sha256=known.source_sha256,
+        pixels=network.pixels,
+        source_sha256=network.sha256,
         without=options.without,
         dump=options.dump,
         progress=progress,
@@ -70,12 +69,10 @@ def _refuse_meaningless(options: Options) -> None:
         raise InputError(f"A ClassSR routes patches to branches: leave out {', '.join(asked)}.")
 
 
-def _refuse_other_inputs(network: ClassSR, known: Known) -> None:
-    if known.input_channels not in (None, network.colors):
-        raise InputError(
-            f"This ClassSR takes images of {network.colors} channels, not {known.input_channels}."
-        )
-    if known.extra_inputs:
+def _refuse_other_inputs(network: Network, colors: int) -> None:
+    if network.input_channels not in (None, colors):
+        raise InputError(f"This ClassSR takes images of {colors} channels, not {network.input_channels}.")
+    if network.extra_inputs:
         raise InputError("A ClassSR takes an image and nothing beside it.")
 
 

@@ -29,7 +29,7 @@ from tlcconvert.target import Target
 
 if TYPE_CHECKING:
     from tlcconvert.conversion import Conversion
-    from tlcconvert.load import Network
+    from tlcconvert.network.network import Network
     from tlcconvert.stages import Progress
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -235,19 +235,12 @@ def _loaded(request: Request, progress: Progress) -> Network:
 
 
 def _converted(network: Network, request: Request, options: Options, progress: Progress) -> Conversion:
-    from tlcconvert.convert import Known, convert_network
-    from tlcconvert.sizes.size_requirements import SizeRequirements
+    from tlcconvert.convert import convert_network
 
     if options.output_index is None and not options.all_outputs:
         options = replace(options, output_index=network.output_index)
-    known = Known(
-        request.input_channels or network.input_channels,
-        network.extra_inputs,
-        SizeRequirements(network.multiple, network.minimum, network.scale),
-        network.pixels,
-        network.sha256,
-    )
-    return convert_network(network.module, options, known, progress)
+    channels = request.input_channels or network.input_channels
+    return convert_network(replace(network, input_channels=channels), options, progress)
 
 
 def _train_size(text: str) -> tuple[int, int]:
@@ -276,14 +269,3 @@ def _size(text: str) -> Size:
         raise InputError(f"A size is HxW such as 720x1280, or NxHxW such as 2x720x1280, not {shown(text)}.")
     batch, height, width = match.groups()
     return (int(height), int(width)) if batch is None else (int(batch), int(height), int(width))
-
-
-def main() -> None:
-    """See :func:`tlcconvert.__main__.main`."""
-    from tlcconvert.__main__ import main as command
-
-    command()
-
-
-if __name__ == "__main__":
-    main()

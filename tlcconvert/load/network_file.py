@@ -13,7 +13,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,9 @@ from tlcconvert.load.zip_directory import ZipDirectory, starts_like_a_zip, zip_d
 from tlcconvert.machine.out_of_memory import is_out_of_memory
 from tlcconvert.machine.regular_file import open_regular, sha256_of_file
 from tlcconvert.network.input_channels import input_channels_of
-from tlcconvert.network.network_inputs import ExtraInput
-from tlcconvert.network.pixels import Pixels, registry_pixels
+from tlcconvert.network.network import Network
+from tlcconvert.network.pixels import registry_pixels
 from tlcconvert.shown_name import shown, shown_text
-
-__all__ = ["Network", "input_channels_of", "load_factory", "load_network", "register_architectures"]
 
 _FACTORY = "--model package.module:factory --weights FILE"
 _WRAPPING_KEYS = ("model_state_dict", "state_dict", "params_ema", "params-ema", "params", "model", "net")
@@ -45,38 +43,6 @@ _SPARE_LAYERS = 1_000
 _LAYERS_PER_TENSOR = 10
 _MOST_DIGITS = 9
 _PREFIXES = ("module.", "netG.", "_orig_mod.")
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network and what its file and the registry say about it.
-
-    Attributes:
-        module: the network in float32, in evaluation mode; or the exported program.
-        architecture: its name in the registry, or ``""``.
-        input_channels, output_channels: of the image, or None where nothing says.
-        scale: output size over input size, or 0 where nothing says.
-        multiple, minimum: what the registry says height and width must be a multiple of and at least; 1 and 0
-            where it says nothing.
-        output_index: which output is the restored image, or None where nothing says.
-        pixels: what the image's values mean.
-        extra_inputs: inputs after the image.
-        stored_dtype: dtype of the weights in the file, e.g. ``"float16"``; they are upcast to float32.
-        sha256: of the file, hexadecimal, or ``""`` if there is none.
-    """
-
-    module: nn.Module | ExportedProgram
-    architecture: str = ""
-    input_channels: int | None = None
-    output_channels: int | None = None
-    scale: int = 0
-    multiple: int = 1
-    minimum: int = 0
-    output_index: int | None = None
-    pixels: Pixels = field(default_factory=Pixels)
-    extra_inputs: tuple[ExtraInput, ...] = field(default=())
-    stored_dtype: str = "float32"
-    sha256: str = ""
 
 
 def load_network(path: str | Path, *, allow_pickle: bool = False) -> Network:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from spandrel import Architecture, ImageModelDescriptor, SizeRequirements, StateDict
 from spandrel.util import KeyCondition
 
-from .carn import CARN
-from .checkpoint import TELLING_PARAMETERS, classsr_of, kind_of
-from .fsrcnn import FSRCNN
-from .network import CELL, Classifier, ClassSR
-from .rcan import RCAN
-from .srresnet import SRResNet
+from tlcconvert.architectures.classsr.carn import CARN
+from tlcconvert.architectures.classsr.checkpoint import TELLING_PARAMETERS, classsr_of, kind_of
+from tlcconvert.architectures.classsr.fsrcnn import FSRCNN
+from tlcconvert.architectures.classsr.network import CELL, Classifier, ClassSR
+from tlcconvert.architectures.classsr.rcan import RCAN
+from tlcconvert.architectures.classsr.srresnet import SRResNet
 
 
 class ClassSRArch(Architecture[ClassSR]):  # type: ignore[misc]  # spandrel is untyped

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .mean_shift import mean_shift
-from .upsampler import upsampler_layers, upsampler_scale
+from tlcconvert.architectures.classsr.mean_shift import mean_shift
+from tlcconvert.architectures.classsr.upsampler import upsampler_layers, upsampler_scale
 
 
 class EfficientResidualBlock(nn.Module):

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from .carn import CARN, carn_of
-from .fsrcnn import PUBLISHED_SCALE, fsrcnn_of
-from .network import Classifier, ClassSR
-from .rcan import RCAN, rcan_of
-from .srresnet import SRResNet, srresnet_of
+from tlcconvert.architectures.classsr.carn import CARN, carn_of
+from tlcconvert.architectures.classsr.fsrcnn import PUBLISHED_SCALE, fsrcnn_of
+from tlcconvert.architectures.classsr.network import Classifier, ClassSR
+from tlcconvert.architectures.classsr.rcan import RCAN, rcan_of
+from tlcconvert.architectures.classsr.srresnet import SRResNet, srresnet_of
 
 # A parameter that only branches of that kind have.
 TELLING_PARAMETERS = {

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from .carn import CARN
-from .fsrcnn import FSRCNN
-from .rcan import RCAN
-from .srresnet import SRResNet
+from tlcconvert.architectures.classsr.carn import CARN
+from tlcconvert.architectures.classsr.fsrcnn import FSRCNN
+from tlcconvert.architectures.classsr.rcan import RCAN
+from tlcconvert.architectures.classsr.srresnet import SRResNet
 
 CELL = 4  # pixels; the classifier sees a patch in cells of 4x4
 _SLOPE = 0.1

@@ -12,8 +12,8 @@ import torch
 from spandrel.util import get_seq_len
 from torch import Tensor, nn
 
-from .mean_shift import mean_shift
-from .upsampler import upsampler_layers, upsampler_scale
+from tlcconvert.architectures.classsr.mean_shift import mean_shift
+from tlcconvert.architectures.classsr.upsampler import upsampler_layers, upsampler_scale
 
 VALUE_RANGE = 255.0  # ClassSR feeds its RCAN branches, and only these, values in 0..255
 

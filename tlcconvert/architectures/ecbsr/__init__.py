@@ -10,7 +10,7 @@ import math
 from spandrel import Architecture, ImageModelDescriptor, StateDict
 from spandrel.util import KeyCondition, get_seq_len
 
-from .network import ECB, ECBSR
+from tlcconvert.architectures.ecbsr.network import ECB, ECBSR
 
 
 class ECBSRArch(Architecture[ECBSR]):  # type: ignore[misc]  # spandrel is untyped

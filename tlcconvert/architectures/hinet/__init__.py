@@ -5,7 +5,7 @@ from __future__ import annotations
 from spandrel import Architecture, ImageModelDescriptor, SizeRequirements, StateDict
 from spandrel.util import KeyCondition, get_seq_len
 
-from .network import HINet
+from tlcconvert.architectures.hinet.network import HINet
 
 
 class HINetArch(Architecture[HINet]):  # type: ignore[misc]  # spandrel is untyped

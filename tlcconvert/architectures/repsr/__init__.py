@@ -7,7 +7,7 @@ import math
 from spandrel import Architecture, ImageModelDescriptor, StateDict
 from spandrel.util import KeyCondition, get_seq_len
 
-from .network import RepSR, RepSRBlock
+from tlcconvert.architectures.repsr.network import RepSR, RepSRBlock
 
 
 class RepSRArch(Architecture[RepSR]):  # type: ignore[misc]  # spandrel is untyped

@@ -7,7 +7,7 @@ import math
 from spandrel import Architecture, ImageModelDescriptor, StateDict
 from spandrel.util import KeyCondition, get_seq_len
 
-from .network import RepVGGBlock, RepVGGSR
+from tlcconvert.architectures.repvgg_sr.network import RepVGGBlock, RepVGGSR
 
 
 class RepVGGSRArch(Architecture[RepVGGSR]):  # type: ignore[misc]  # spandrel is untyped

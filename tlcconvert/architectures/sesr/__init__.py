@@ -7,7 +7,7 @@ import math
 from spandrel import Architecture, ImageModelDescriptor, StateDict
 from spandrel.util import KeyCondition, get_seq_len
 
-from .network import SESR, CollapsibleLinearBlock, ResidualCollapsibleLinearBlock
+from tlcconvert.architectures.sesr.network import SESR, CollapsibleLinearBlock, ResidualCollapsibleLinearBlock
 
 
 class SESRArch(Architecture[SESR]):  # type: ignore[misc]  # spandrel is untyped
