@@ -1,0 +1,69 @@
+"""The pages on adding something, followed to the letter in a copy of the project."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def new_files(page: str) -> dict[str, str]:
+    """Content by path of every file whose path stands alone in front of its block."""
+    text = (ROOT / "docs" / page).read_text()
+    return dict(re.findall(r"^`([\w/.]+)`:\n\n```python\n(.*?)```", text, re.DOTALL | re.M))
+
+
+def insertions(page: str) -> list[tuple[str, str]]:
+    """Every line that is added to a file, with the line it is added behind."""
+    text = (ROOT / "docs" / page).read_text()
+    return re.findall(r"^```diff\n (.*)\n\+(.*)\n```", text, re.M)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for package in ("passes", "tlcconvert"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def follow(project: Path, page: str, file: str) -> None:
+    """Makes the new files of ``page``, and adds its lines to ``file``."""
+    for path, content in new_files(page).items():
+        (project / path).parent.mkdir(exist_ok=True, parents=True)
+        (project / path).write_text(content)
+    for behind, line in insertions(page):
+        content = (project / file).read_text()
+        assert content.count(f"{behind}\n") == 1, f"{file} has no such line: {behind}"
+        (project / file).write_text(content.replace(f"{behind}\n", f"{behind}\n{line}\n"))
+
+
+def run(project: Path, *command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(project), "PATH": ""},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.full
+def test_an_architecture_is_added_by_what_its_page_says(project: Path) -> None:
+    follow(project, "adding-an-architecture.md", "tlcconvert/architectures/__init__.py")
+    run(
+        project,
+        "-c",
+        "import torch; from tlcconvert.architectures.tiny_sr import TinySR;"
+        "torch.save(TinySR(3, 8, 3).state_dict(), 'tiny.pth')",
+    )
+    told = run(project, "-m", "tlcconvert", "tiny.pth", "--train-size", "48", "-o", "tiny.onnx")
+    assert "Output 0: 3 * height by 3 * width pixels." in told
+    assert (project / "tiny.onnx").exists()
