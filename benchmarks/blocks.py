@@ -50,6 +50,7 @@ class NormBorderedByItsShift(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         norm = self.norm
+        assert norm.running_mean is not None and norm.running_var is not None
         border = norm.bias - norm.running_mean * norm.weight / torch.sqrt(norm.running_var + norm.eps)
         return bordered(norm(x), border)
 
@@ -95,6 +96,7 @@ class ECBComposingItsKernel(ECB):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         branch = self.conv1x1_3x3
         weight, bias = composed(branch.k0, branch.b0, branch.k1, branch.b1)
+        assert self.conv3x3.bias is not None
         weight, bias = weight + self.conv3x3.weight, bias + self.conv3x3.bias
         for edge in (self.conv1x1_sbx, self.conv1x1_sby, self.conv1x1_lpl):
             edge_weight, edge_bias = composed(edge.k0, edge.b0, dense_kernel(edge), edge.bias)
@@ -111,8 +113,9 @@ def convolution_and_norm(channels: int, kernel_size: tuple[int, int]) -> nn.Sequ
     )
 
 
-def bordered(x: torch.Tensor, border: torch.Tensor) -> torch.Tensor:
+def bordered(x: torch.Tensor, border: torch.Tensor | None) -> torch.Tensor:
     """``x`` with one more row or column on each side, holding ``border`` [C]."""
+    assert border is not None
     y = F.pad(x, (1, 1, 1, 1))
     value = border.view(1, -1, 1, 1)
     y[:, :, 0:1, :] = value
@@ -127,9 +130,10 @@ def expand_and_squeeze(branch: ExpandAndSqueeze, x: torch.Tensor) -> torch.Tenso
 
 
 def composed(
-    pointwise: torch.Tensor, border: torch.Tensor, spatial: torch.Tensor, bias: torch.Tensor
+    pointwise: torch.Tensor, border: torch.Tensor | None, spatial: torch.Tensor, bias: torch.Tensor | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Weight and bias of a 1x1 convolution bordered by its bias, then a 3x3 convolution."""
+    assert border is not None and bias is not None
     weight = F.conv2d(spatial, pointwise.permute(1, 0, 2, 3))
     constant = torch.ones(1, len(border), 3, 3) * border.view(1, -1, 1, 1)
     return weight, F.conv2d(constant, spatial).view(-1) + bias

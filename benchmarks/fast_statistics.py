@@ -62,6 +62,7 @@ def session(operation: Operation, x: torch.Tensor, is_dynamic: bool = True) -> o
         custom_translation_table=IN_LOOPS,
         verbose=False,
     )
+    assert exported is not None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3

@@ -9,6 +9,7 @@ arXiv:2112.04491, section 3.2, equations 6 to 8. It is what a user would export 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,11 +21,12 @@ Window = tuple[int, int]
 def prefix_sum_mean(x: torch.Tensor, window: Window) -> torch.Tensor:
     """Means [N, C, H, W] over windows of at most ``window`` pixels of x [N, C, H, W], in the dtype of x."""
     height, width = x.shape[-2:]
-    rows, columns = torch.sym_min(window[0], height), torch.sym_min(window[1], width)
+    rows: Any = torch.sym_min(window[0], height)
+    columns: Any = torch.sym_min(window[1], width)
     prefix = F.pad(x.cumsum(-1).cumsum(-2), (1, 0, 1, 0))
     lower, upper = prefix[:, :, rows:], prefix[:, :, : height + 1 - rows]
     box = lower[..., columns:] - upper[..., columns:] - lower[..., : width + 1 - columns]
-    mean = (box + upper[..., : width + 1 - columns]) / (rows * columns)
+    mean: torch.Tensor = (box + upper[..., : width + 1 - columns]) / (rows * columns)
     top, left = (rows - 1) // 2, (columns - 1) // 2
     padding = (left, columns - 1 - left, top, rows - 1 - top)
     return F.pad(mean, padding, mode="replicate")
@@ -56,10 +58,10 @@ class PrefixSumInstanceNorm(nn.Module):
         return y * self.norm.weight.view(1, -1, 1, 1) + self.norm.bias.view(1, -1, 1, 1)
 
 
-def make_local(network: nn.Module, channels: int, train_size: int) -> None:
+def make_local(network: nn.Module, channels: int, train_size: int | tuple[int, int]) -> None:
     """Replaces every global pooling and instance norm of ``network``, in place.
 
-    A window is 1.5 times the feature map of a crop of ``train_size`` pixels.
+    A window is 1.5 times the feature map of a crop of ``train_size`` pixels (height, width or both).
     """
     sizes: dict[str, Window] = {}
 
@@ -73,7 +75,8 @@ def make_local(network: nn.Module, channels: int, train_size: int) -> None:
     statistics = {name: module for name, module in network.named_modules() if _is_global(module)}
     hooks = [module.register_forward_pre_hook(record(name)) for name, module in statistics.items()]
     with torch.no_grad():
-        network(torch.zeros(1, channels, train_size, train_size))
+        size = (train_size, train_size) if isinstance(train_size, int) else train_size
+        network(torch.zeros(1, channels, *size))
     for hook in hooks:
         hook.remove()
     for name, module in statistics.items():

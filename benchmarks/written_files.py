@@ -18,6 +18,7 @@ import onnx
 import torch
 import typer
 from torch import nn
+from torch.export import ExportedProgram
 
 from benchmarks.latency.subjects import ABLATED, SUBJECTS
 from tlcconvert import Target, convert
@@ -53,15 +54,15 @@ def files(only: str) -> Iterator[tuple[str, onnx.ModelProto]]:
             yield f"{subject.name}, fast", _converted(network, subject.train_size, channels, fast=True)
     for name, train_size in (("denoiser", 64), ("repsr", 48), ("classsr", 32)):
         if f"sample {name}".startswith(only):
-            network = load_network(SAMPLES / f"{name}.pth").module
+            sample = load_network(SAMPLES / f"{name}.pth").module
             is_routed = name == "classsr"
-            yield f"sample {name}", _converted(network, train_size, None, is_routed=is_routed)
+            yield f"sample {name}", _converted(sample, train_size, None, is_routed=is_routed)
             if not is_routed:
-                yield f"sample {name} for tensorrt", _static(network, train_size)
+                yield f"sample {name} for tensorrt", _static(sample, train_size)
 
 
 def _converted(
-    network: nn.Module,
+    network: nn.Module | ExportedProgram,
     train_size: int | tuple[int, int],
     channels: int | None,
     *,
@@ -75,7 +76,7 @@ def _converted(
     ).model
 
 
-def _static(network: nn.Module, train_size: int) -> onnx.ModelProto:
+def _static(network: nn.Module | ExportedProgram, train_size: int) -> onnx.ModelProto:
     return convert(network, train_size, static_size=_STATIC, target=Target.TENSORRT).model
 
 

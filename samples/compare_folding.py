@@ -38,7 +38,7 @@ def show_folding(network: torch.nn.Module) -> None:
     program = captured(network)
     before = convolutions(program)
     run_steps(SIMPLIFY + FOLD, program)
-    columns = {
+    columns: dict[str, Upscaler] = {
         "bicubic": lambda image: F.interpolate(image, scale_factor=2, mode="bicubic"),
         f"trained, {before} convolutions": network,
         f"folded, {convolutions(program)} convolutions": runnable(program),

@@ -55,12 +55,16 @@ def measure(subject: Subject, repeats: int) -> Row:
 
 def _convert(network: nn.Module, path: Path, subject: Subject, row: Row) -> None:
     reached: dict[str, float] = {}
+
+    def note(stage: str) -> None:
+        reached.setdefault(stage, time.process_time())
+
     start = time.process_time()
     conversion = tlcconvert.convert(
         network,
         TRAIN_SIZE,
         output_index=subject.output_index,
-        progress=lambda stage: reached.setdefault(stage, time.process_time()),
+        progress=note,
     )
     verified = time.process_time()
     conversion.save(path)

@@ -103,7 +103,7 @@ def _against_oracle(row: Row, network: Network, conversion: Conversion) -> None:
     """
     try:
         row.from_oracle = distance_from_oracle(
-            network.module,
+            _module(network),
             conversion.model.SerializeToString(),
             ORACLE_SIZE,
             train_size=TRAIN_SIZE,
@@ -125,9 +125,14 @@ def _within_windows(conversion: Conversion, size: tuple[int, int, int]) -> bool:
 
 def _original(network: Network, conversion: Conversion) -> nn.Module:
     multiple, minimum = _requirements(conversion)
-    reference = EagerReference(evaluation_copy(network.module))
+    reference = EagerReference(evaluation_copy(_module(network)))
     extents = stated(conversion.metadata["output_extents"])
     return SizeWrapper(OneOutput(reference, network.output_index or 0), multiple, minimum, extents)
+
+
+def _module(network: Network) -> nn.Module:
+    assert isinstance(network.module, nn.Module)
+    return network.module
 
 
 def _requirements(conversion: Conversion) -> tuple[int, int]:

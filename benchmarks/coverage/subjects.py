@@ -25,8 +25,9 @@ from tlcconvert.architectures.hinet.network import HINet
 from tlcconvert.architectures.repsr.network import RepSR
 from tlcconvert.architectures.repvgg_sr.network import RepVGGSR
 from tlcconvert.architectures.sesr.network import SESR
-from tlcconvert.load.network_file import Network, register_architectures
+from tlcconvert.load.network_file import register_architectures
 from tlcconvert.load.spandrel_network import network_of, run_of
+from tlcconvert.network.network import Network
 
 SPANDREL = "spandrel"
 EXTRA = "spandrel_extra_arches"

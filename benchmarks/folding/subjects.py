@@ -45,6 +45,7 @@ def with_generic_statistics(module: nn.Module) -> nn.Module:
     """Gives untrained batch norms statistics, scales and shifts that a wrong fold cannot survive."""
     for norm in module.modules():
         if isinstance(norm, nn.BatchNorm2d) and norm.num_batches_tracked == 0:
+            assert norm.running_mean is not None and norm.running_var is not None
             nn.init.normal_(norm.running_mean)
             nn.init.uniform_(norm.running_var, 0.5, 1.5)
             nn.init.uniform_(norm.weight, 0.5, 1.5)
