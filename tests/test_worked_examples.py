@@ -67,3 +67,21 @@ def test_an_architecture_is_added_by_what_its_page_says(project: Path) -> None:
     told = run(project, "-m", "tlcconvert", "tiny.pth", "--train-size", "48", "-o", "tiny.onnx")
     assert "Output 0: 3 * height by 3 * width pixels." in told
     assert (project / "tiny.onnx").exists()
+
+
+@pytest.mark.full
+def test_a_pass_is_added_by_what_its_page_says(project: Path) -> None:
+    (project / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "captured.py", project / "tests")
+    follow(project, "adding-a-pass.md", "tlcconvert/pipeline/steps.py")
+    test = "tests/passes/simplify/test_written_silu.py"
+    assert "2 passed" in run(
+        project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", test
+    )
+    code = (
+        "import torch, tlcconvert;"
+        "swish = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 3, padding=1), torch.nn.SiLU());"
+        "conversion = tlcconvert.convert(swish.eval(), 16, verify_sizes=[(20, 24)]);"
+        "print([entry.name for entry in conversion.journal])"
+    )
+    assert "written_silu" in run(project, "-c", code)

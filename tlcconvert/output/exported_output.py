@@ -96,10 +96,10 @@ def verify_archive(
         loaded = torch.export.load(io.BytesIO(content))
     parity = compare_callables(loaded.module(), converted, inputs, sizes, TOLERANCE, _COMPARED)
     for row in parity.failures:
-        if row.note.startswith("it raises"):
+        if row.raised:
             raise ParityError(
-                f"No .pt2 file can be written for this network, as {row.note.removesuffix('.')} at {row.size}: "
-                "write an .onnx file instead."
+                f"No .pt2 file can be written for this network, as it raises {row.raised.removesuffix('.')} at "
+                f"{row.size}: write an .onnx file instead."
             )
     needed = sorted(_foreign_namespaces(loaded))
     notes = tuple(f"to load the program, import what registers the operators of {name}" for name in needed)

@@ -119,7 +119,8 @@ class Expected:
             with torch.no_grad():
                 computed = tensors_of(candidate(*(image.clone() for image in outcome.images)))
         except Exception as error:
-            return [row(math.nan, 1.0, f"it raises {first_line(error)}")]
+            raised = first_line(error)
+            return [replace(row(math.nan, 1.0, f"it raises {raised}"), raised=raised)]
         if [tensor.shape for tensor in computed] != [tensor.shape for tensor in expected]:
             shapes = [[list(tensor.shape) for tensor in side] for side in (computed, expected)]
             return [row(math.nan, 1.0, f"shapes {shapes[0]}, not {shapes[1]}")]

@@ -20,6 +20,7 @@ class Comparison:
         bound: the largest ``relative_error`` that passes.
         note: why it failed where that is not the error, or why the bound is what it is.
         purpose: what the comparison proves that others do not, e.g. ``"height beyond the windows"``.
+        raised: what the candidate raised in the place of a result, else ``""``.
     """
 
     what: str
@@ -31,6 +32,7 @@ class Comparison:
     bound: float
     note: str = ""
     purpose: str = ""
+    raised: str = ""
 
     @property
     def size(self) -> str:
