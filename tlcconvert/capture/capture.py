@@ -25,11 +25,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import logging
 import math
 import operator
 import re
-import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -69,12 +67,14 @@ from tlcconvert.errors import CaptureError, InputError
 from tlcconvert.network.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.network.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
 from tlcconvert.network.shape_run import ShapeRun, first_line
+from tlcconvert.process_state.silence import silence
 from tlcconvert.sizes.size_requirements import (
     SizeProbe,
     SizeRequirements,
     for_multiples,
     probe_size_requirements,
 )
+from tlcconvert.torch_internals.keep_compiled_models import keep_compiled_models
 
 _DATA_DEPENDENT = re.compile(r"data.?dependent", re.IGNORECASE)
 _MULTIPLES = (16, 64)
@@ -296,8 +296,8 @@ def _example(multiple: int, minimum: int) -> tuple[int, int]:
 def _export(network: nn.Module, inputs: NetworkInputs, rung: Rung) -> ExportedProgram:
     example = inputs.random(2, *rung.example)
     # Tracing bytecode, the exporter keeps the built-in's truncation of a symbol by itself.
-    integers = contextlib.nullcontext() if rung.strict else symbolic_int(network)
-    with silence(), torch.no_grad(), _symbolic_forms(), integers, quick_symbols():
+    way = keep_compiled_models() if rung.strict else symbolic_int(network)
+    with silence(), torch.no_grad(), _symbolic_forms(), way, quick_symbols():
         program = torch.export.export(
             network, example, dynamic_shapes=_dynamic_shapes(inputs, rung.multiple), strict=rung.strict
         )
@@ -505,20 +505,6 @@ def _fresh(pristine: nn.Module) -> nn.Module:
     """A copy that has never run: a network that caches a mask must not bring one from an earlier run."""
     memo: dict[int, Any] = {id(parameter): parameter for parameter in pristine.parameters()}
     return copy.deepcopy(pristine, memo)
-
-
-@contextlib.contextmanager
-def silence() -> Iterator[None]:
-    """Keeps the exporter's warnings and log lines from the reader; its failures come back as reasons."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
-        torch._dynamo.reset()
 
 
 def _why(failures: dict[Rung, str]) -> str:

@@ -17,7 +17,6 @@ from torch.export import ExportedProgram
 
 from passes.program import call_before, where, with_own_graph
 from passes.quick_symbols import quick_symbols
-from tlcconvert.capture.capture import silence
 from tlcconvert.capture.export_guards import drop_guards
 from tlcconvert.errors import CaptureError
 from tlcconvert.lower.exact_extents import lowered_whole_number, whole_number, write_extents_exactly
@@ -26,9 +25,10 @@ from tlcconvert.lower.forms import IN_LOOPS, Translations
 from tlcconvert.lower.forms.loops.subgraph import number_bodies
 from tlcconvert.lower.fourier_products import FOURIER
 from tlcconvert.lower.known_ratios import resize_by_known_ratios
-from tlcconvert.lower.known_types import known_types
 from tlcconvert.lower.local_decomposition import Table, decompose
 from tlcconvert.lower.moments_axis_by_axis import MOMENTS, sums_a_map
+from tlcconvert.process_state.silence import silence
+from tlcconvert.torch_internals.promote_types_once import promote_types_once
 
 _WITH_POSITIONS = (torch.ops.aten.adaptive_max_pool1d.default, torch.ops.aten.adaptive_max_pool2d.default)
 
@@ -61,7 +61,7 @@ def lower(
     resize_by_known_ratios(program.graph)
     write_extents_exactly(program.graph)
     try:
-        with silence(), torch.no_grad(), quick_symbols(), known_types():
+        with silence(), torch.no_grad(), quick_symbols(), promote_types_once():
             exported = torch.onnx.export(
                 program,
                 dynamo=True,

@@ -14,9 +14,9 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.decompose import decompose
-from tlcconvert.capture.capture import silence
 from tlcconvert.errors import CaptureError, ParityError
 from tlcconvert.network.network_inputs import NetworkInputs
+from tlcconvert.process_state.silence import silence
 from tlcconvert.verification.compare import TOLERANCE, compare_callables
 from tlcconvert.verification.parity import Parity
 
