@@ -39,9 +39,11 @@ from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind
 
 from passes.program import name_outputs, runnable, user_inputs
-from passes.quick_symbols import quick_symbols
+from passes.torch_internals.guards import drop_guards, without_guards
+from passes.torch_internals.names import OpOverload, schema_of
+from passes.torch_internals.undecided_sizes import undecided_sizes
 from tlcconvert.capture import narrowed_sizes
-from tlcconvert.capture.export_guards import Guards, Shape, drop_guards, without_guards
+from tlcconvert.capture.export_guards import Guards, Shape
 from tlcconvert.capture.functional_graph import write_functionally
 from tlcconvert.capture.narrowed_sizes import (
     Deviation,
@@ -297,7 +299,7 @@ def _export(network: nn.Module, inputs: NetworkInputs, rung: Rung) -> ExportedPr
     example = inputs.random(2, *rung.example)
     # Tracing bytecode, the exporter keeps the built-in's truncation of a symbol by itself.
     way = keep_compiled_models() if rung.strict else symbolic_int(network)
-    with silence(), torch.no_grad(), _symbolic_forms(), way, quick_symbols():
+    with silence(), torch.no_grad(), _symbolic_forms(), way, undecided_sizes():
         program = torch.export.export(
             network, example, dynamic_shapes=_dynamic_shapes(inputs, rung.multiple), strict=rung.strict
         )
@@ -344,8 +346,7 @@ def functional(program: ExportedProgram) -> ExportedProgram:
     name_outputs(program)
     program.graph_module.recompile()
     for node in program.graph.nodes:
-        schema = getattr(node.target, "_schema", None)
-        if node.op == "call_function" and schema is not None and schema.is_mutable:
+        if isinstance(node.target, OpOverload) and schema_of(node.target).is_mutable:
             raise CaptureError(f"The operator {node.target} writes into its argument.")
     return program
 
@@ -448,7 +449,7 @@ def _adopt(program: ExportedProgram, inputs: NetworkInputs, report: Callable[[st
     height, width = user_inputs(program)[0].meta["val"].shape[2:]
     multiple = math.lcm(_symbol_multiple(height), _symbol_multiple(width))
     guards = own_guards(program, inputs)
-    with silence(), torch.no_grad(), quick_symbols(), without_guards(program):
+    with silence(), torch.no_grad(), undecided_sizes(), without_guards(program):
         # A program of its own: the caller's is left as it is.
         program = functional(program.run_decompositions({}))
     drop_guards(program)

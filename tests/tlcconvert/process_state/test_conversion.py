@@ -103,7 +103,7 @@ def test_another_thread_logs_warns_and_calls_int_meanwhile(
 
     def serve() -> None:
         nonlocal said
-        while not done.wait(0.02):
+        while not done.wait(0.005):
             assert int("12") == 12 and isinstance(int(2.5), int)
             logging.getLogger("torch.of_a_server").warning("request")
             warnings.warn("request", UserWarning, stacklevel=1)

@@ -23,8 +23,8 @@ import sympy
 import torch
 from sympy import Expr
 from torch import nn
-from torch.utils._sympy.functions import FloatTrueDiv, IntTrueDiv, ToFloat
 
+from passes.torch_internals.sympy_functions import FloatTrueDiv, IntTrueDiv, ToFloat
 from tlcconvert.process_state.replaced_attribute import replaced
 from tlcconvert.process_state.thread_block import ThreadBlock
 
