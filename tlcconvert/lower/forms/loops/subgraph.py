@@ -10,6 +10,7 @@ from onnxscript import ir
 from tlcconvert.lower.forms.opset import op
 from tlcconvert.torch_internals.recorded_subgraphs import record, recorded
 
+# Threads may share it: names have to differ within a graph alone, and number_bodies gives them anew.
 _numbers = count()
 
 
