@@ -19,6 +19,11 @@ class Halves(nn.Module):
         return image[..., : image.shape[-1] // 2] * image.shape[-2]
 
 
+class BranchesOnPixels(Halves):
+    def forward(self, image: Tensor) -> Tensor:
+        return super().forward(image) if image.mean() > 0 else image
+
+
 def exported(width: int) -> ExportedProgram:
     shapes = ({2: Dim.DYNAMIC, 3: Dim.DYNAMIC},)
     return torch.export.export(Halves(), (torch.rand(1, 3, 7, width),), dynamic_shapes=shapes, strict=True)
@@ -50,9 +55,11 @@ def test_without_it_the_model_is_compiled_again() -> None:
     assert compilations_around_an_export(nullcontext()) == 2
 
 
-def test_what_was_traced_before_changes_no_graph() -> None:
+def test_what_was_traced_before_or_failed_to_be_changes_no_graph() -> None:
     forgetful = [exported(width) for width in (20, 30)]
     with keep_compiled_models():
+        with pytest.raises(RuntimeError, match="Data-dependent"):
+            torch.export.export(BranchesOnPixels(), (torch.rand(1, 3, 7, 20),), strict=True)
         kept = [exported(width) for width in (20, 30, 20)]
     expected = [str(program.graph) for program in (*forgetful, forgetful[0])]
     assert [str(program.graph) for program in kept] == expected
