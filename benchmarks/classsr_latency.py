@@ -22,10 +22,10 @@ from torch import nn
 
 from benchmarks.interleaved import median_ratio
 from tlcconvert.architectures.classsr import CARN, FSRCNN, RCAN, Classifier, ClassSR, SRResNet
-from tlcconvert.capture.capture import silence
 from tlcconvert.classsr import convert_classsr, multiply_adds
 from tlcconvert.classsr.parity import random_image
 from tlcconvert.classsr.patches import Grid, crop
+from tlcconvert.process_state.silence import silence
 
 MIX = (0.61, 0.23, 0.16)  # easy, medium, hard; ClassSR, CVPR 2021, section 4
 GRID = Grid(32, 28)

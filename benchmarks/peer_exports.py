@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from tlcconvert.capture.capture import silence
+from tlcconvert.process_state.silence import silence
 
 
 def stock_export(module: nn.Module, channels: int, example: tuple[int, int] = (24, 32)) -> onnx.ModelProto:

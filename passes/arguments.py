@@ -6,13 +6,15 @@ from typing import Any
 
 from torch import fx
 
+from passes.torch_internals.names import schema_of
+
 END = 2**63 - 1
 """The ``end`` of a slice that reaches the end of its axis."""
 
 
 def bound_arguments(node: fx.Node) -> dict[str, Any]:
     """Every argument of ``node`` by its name in the operator's schema."""
-    parameters = node.target._schema.arguments  # type: ignore[union-attr]
+    parameters = schema_of(node.target).arguments
     bound = {
         parameter.name: parameter.default_value for parameter in parameters if parameter.has_default_value()
     }
@@ -22,5 +24,5 @@ def bound_arguments(node: fx.Node) -> dict[str, Any]:
 
 def ordered_arguments(node: fx.Node) -> tuple[Any, ...]:
     """Every argument of ``node`` in the order of the operator's schema."""
-    rest = node.target._schema.arguments[len(node.args) :]  # type: ignore[union-attr]
+    rest = schema_of(node.target).arguments[len(node.args) :]
     return (*node.args, *(node.kwargs.get(parameter.name, parameter.default_value) for parameter in rest))

@@ -15,11 +15,12 @@ from typing import Any
 
 import torch
 from torch import fx
-from torch._dispatch.python import enable_python_dispatcher
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, InputSpec, OutputKind, TensorArgument
 
-from passes.quick_symbols import quick_symbols
+from passes.torch_internals.names import FakeTensor, enable_python_dispatcher
+from passes.torch_internals.own_graph import with_graph
+from passes.torch_internals.undecided_sizes import undecided_sizes
 
 _STATE_KINDS = (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
 
@@ -49,11 +50,7 @@ def state(program: ExportedProgram) -> dict[str, torch.Tensor]:
 
 def with_own_graph(program: ExportedProgram) -> ExportedProgram:
     """A program over the same tensors whose graph can be changed without changing that of ``program``."""
-    own = copy.copy(program)
-    own._graph_module = fx.GraphModule(program.graph_module, graph_copy(program))
-    own._graph_signature = copy.deepcopy(program.graph_signature)
-    own._state_dict, own._constants = dict(program.state_dict), dict(program.constants)
-    return own
+    return with_graph(program, graph_copy(program))
 
 
 def user_inputs(program: ExportedProgram) -> list[fx.Node]:
@@ -106,7 +103,7 @@ def fake_mode(program: ExportedProgram) -> Any:
     """The fake-tensor mode the program was captured in; it owns the symbolic sizes."""
     for node in program.graph.nodes:
         value = node.meta.get("val")
-        if isinstance(value, torch._subclasses.FakeTensor):
+        if isinstance(value, FakeTensor):
             return value.fake_mode
     raise ValueError("the program has no fake tensors: it was not made by torch.export")
 
@@ -172,7 +169,7 @@ def refresh(program: ExportedProgram, has_new_sizes: bool = False) -> None:
 def compute_values(graph: fx.Graph, mode: Any) -> None:
     """Computes the fake value of every node without one, in ``mode``."""
     # Without the Python dispatcher some operators ask C++ for their shape, which turns symbols into numbers.
-    with mode, enable_python_dispatcher(), torch.no_grad(), quick_symbols():
+    with mode, enable_python_dispatcher(), torch.no_grad(), undecided_sizes():
         for node in graph.nodes:
             if node.op == "call_function" and "val" not in node.meta:
                 args = fx.map_arg(node.args, lambda source: source.meta["val"])

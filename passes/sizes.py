@@ -15,9 +15,9 @@ import sympy
 import torch
 from torch import fx
 from torch.export import ExportedProgram
-from torch.utils._sympy.functions import FloorDiv
 
 from passes.program import user_inputs
+from passes.torch_internals.sympy_functions import FloorDiv
 
 Size = int | torch.SymInt
 

@@ -13,7 +13,7 @@ from torch.export import Dim
 
 import tlcconvert
 from benchmarks.conversion.subjects import Subject
-from tlcconvert.capture.capture import silence
+from tlcconvert.process_state.silence import silence
 
 TRAIN_SIZE = 64
 

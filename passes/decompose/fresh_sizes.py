@@ -12,19 +12,18 @@ from typing import Any
 import sympy
 import torch
 from torch import Tensor
-from torch._subclasses import FakeTensorMode
 from torch.export import ExportedProgram
-from torch.fx.experimental.symbolic_shapes import (
+
+from passes.program import state, user_inputs
+from passes.sizes import Size, expression, image_size
+from passes.torch_internals.names import (
     DimDynamic,
+    FakeTensorMode,
     ShapeEnv,
     StatelessSymbolicContext,
     optimization_hint,
 )
-from torch.utils._sympy.numbers import int_oo
-from torch.utils._sympy.value_ranges import ValueRanges
-
-from passes.program import state, user_inputs
-from passes.sizes import Size, expression, image_size
+from passes.torch_internals.sympy_functions import ValueRanges, int_oo
 
 _BATCH = 2
 

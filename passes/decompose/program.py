@@ -26,6 +26,7 @@ from passes.decompose.window_attention import window_attention
 from passes.program import compute_values, graph_copy
 from passes.simplify.common_subexpressions import share_common_subexpressions
 from passes.sizes import expression
+from passes.torch_internals.guards import drop_guards
 
 tlc = torch.ops.tlc
 
@@ -105,5 +106,5 @@ def _program(program: ExportedProgram, graph: fx.Graph, fresh: FreshSizes) -> Ex
         dict(program.constants),
         verifiers=program.verifiers,
     )
-    decomposed._guards_code = []
+    drop_guards(decomposed)
     return decomposed

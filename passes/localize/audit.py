@@ -19,6 +19,7 @@ from passes.localize.layout import pixel_layouts
 from passes.program import where
 from passes.result import PassResult, Skipped
 from passes.sizes import ImageSize, expression, image_size, shape_expressions
+from passes.torch_internals.names import OpOverload
 
 aten = torch.ops.aten
 
@@ -46,7 +47,7 @@ def audit(program: ExportedProgram, known: Collection[fx.Node] = ()) -> PassResu
 
 def global_kind(node: fx.Node, image: ImageSize) -> str:
     """What ``node`` does over an extent of the image, or ``""``."""
-    if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
+    if node.op != "call_function" or not isinstance(node.target, OpOverload):
         return ""
     if node.target.namespace == "tlc" or not _pixel_sources(node, image):
         return ""

@@ -7,7 +7,8 @@ full windows count, at stride 1: the *interior* is ``size - k + 1`` long, 1 wher
 from __future__ import annotations
 
 import torch
-from torch.fx.experimental.sym_node import SymNode
+
+from passes.torch_internals.example_size import with_example_of_at_least
 
 
 def effective(window: int, size: int) -> int:
@@ -35,7 +36,6 @@ def _interior(size: int, window: int) -> int:
     map. ``torch.export.export`` itself records its example as guards, and keeps the example's hint.
     """
     length = size - effective(window, size) + 1
-    if not isinstance(length, torch.SymInt) or not length.node.has_hint() or torch.compiler.is_exporting():
+    if not isinstance(length, torch.SymInt) or torch.compiler.is_exporting():
         return length
-    node = length.node
-    return torch.SymInt(SymNode(node.expr, node.shape_env, int, max(node.hint, window + 1)))
+    return with_example_of_at_least(length, window + 1)

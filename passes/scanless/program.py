@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import fx
 from torch.export import ExportedProgram
-from torch.utils import _pytree as pytree
 
 import passes.operators  # noqa: F401  (registers torch.ops.tlc)
 from passes.decompose.emission import replace
@@ -18,6 +17,7 @@ from passes.scanless.local_mean import local_mean
 from passes.scanless.local_normalize import local_normalize
 from passes.scanless.local_variance import local_variance
 from passes.simplify.common_subexpressions import share_common_subexpressions
+from passes.torch_internals.names import pytree
 
 tlc = torch.ops.tlc
 

@@ -29,6 +29,7 @@ from passes.result import PassResult, Rewrite
 from passes.simplify.common_subexpressions import share_common_subexpressions
 from passes.simplify.fold_constants import fold_constants
 from passes.sizes import same, shape_expressions
+from passes.torch_internals.names import OpOverload
 
 aten = torch.ops.aten
 _VIEWS = (aten.reshape.default, aten.view.default, aten.flatten.using_ints)
@@ -136,7 +137,7 @@ def _is_per_channel(constant: fx.Node, channels: Any) -> bool:
 def _takes_pixels(node: fx.Node, rank: int) -> bool:
     if node.op != "call_function" or not isinstance(node.meta.get("val"), torch.Tensor):
         return False
-    arguments = bound_arguments(node) if isinstance(node.target, torch._ops.OpOverload) else {}
+    arguments = bound_arguments(node) if isinstance(node.target, OpOverload) else {}
     if node.target is aten.layer_norm.default:
         return len(arguments["normalized_shape"]) == 1
     if node.target in _NORMS:

@@ -26,6 +26,7 @@ from passes.arguments import bound_arguments
 from passes.program import add_parameter, refresh, state, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import image_size, shape_expressions
+from passes.torch_internals.names import OpOverload
 
 aten = torch.ops.aten
 _CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
@@ -80,8 +81,7 @@ def _items(split: fx.Node, whole: fx.Node) -> list[fx.Node] | None:
 
 def _is_for_pointwise(item: fx.Node) -> bool:
     return all(
-        isinstance(user.target, torch._ops.OpOverload) and torch.Tag.pointwise in user.target.tags
-        for user in item.users
+        isinstance(user.target, OpOverload) and torch.Tag.pointwise in user.target.tags for user in item.users
     )
 
 

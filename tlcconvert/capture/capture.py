@@ -25,11 +25,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import logging
 import math
 import operator
 import re
-import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -41,9 +39,11 @@ from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind
 
 from passes.program import name_outputs, runnable, user_inputs
-from passes.quick_symbols import quick_symbols
+from passes.torch_internals.guards import drop_guards, without_guards
+from passes.torch_internals.names import OpOverload, schema_of
+from passes.torch_internals.undecided_sizes import undecided_sizes
 from tlcconvert.capture import narrowed_sizes
-from tlcconvert.capture.export_guards import Guards, Shape, drop_guards, without_guards
+from tlcconvert.capture.export_guards import Guards, Shape
 from tlcconvert.capture.functional_graph import write_functionally
 from tlcconvert.capture.narrowed_sizes import (
     Deviation,
@@ -69,12 +69,14 @@ from tlcconvert.errors import CaptureError, InputError
 from tlcconvert.network.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.network.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
 from tlcconvert.network.shape_run import ShapeRun, first_line
+from tlcconvert.process_state.silence import silence
 from tlcconvert.sizes.size_requirements import (
     SizeProbe,
     SizeRequirements,
     for_multiples,
     probe_size_requirements,
 )
+from tlcconvert.torch_internals.keep_compiled_models import keep_compiled_models
 
 _DATA_DEPENDENT = re.compile(r"data.?dependent", re.IGNORECASE)
 _MULTIPLES = (16, 64)
@@ -296,8 +298,8 @@ def _example(multiple: int, minimum: int) -> tuple[int, int]:
 def _export(network: nn.Module, inputs: NetworkInputs, rung: Rung) -> ExportedProgram:
     example = inputs.random(2, *rung.example)
     # Tracing bytecode, the exporter keeps the built-in's truncation of a symbol by itself.
-    integers = contextlib.nullcontext() if rung.strict else symbolic_int(network)
-    with silence(), torch.no_grad(), _symbolic_forms(), integers, quick_symbols():
+    way = keep_compiled_models() if rung.strict else symbolic_int(network)
+    with silence(), torch.no_grad(), _symbolic_forms(), way, undecided_sizes():
         program = torch.export.export(
             network, example, dynamic_shapes=_dynamic_shapes(inputs, rung.multiple), strict=rung.strict
         )
@@ -344,8 +346,7 @@ def functional(program: ExportedProgram) -> ExportedProgram:
     name_outputs(program)
     program.graph_module.recompile()
     for node in program.graph.nodes:
-        schema = getattr(node.target, "_schema", None)
-        if node.op == "call_function" and schema is not None and schema.is_mutable:
+        if isinstance(node.target, OpOverload) and schema_of(node.target).is_mutable:
             raise CaptureError(f"The operator {node.target} writes into its argument.")
     return program
 
@@ -448,7 +449,7 @@ def _adopt(program: ExportedProgram, inputs: NetworkInputs, report: Callable[[st
     height, width = user_inputs(program)[0].meta["val"].shape[2:]
     multiple = math.lcm(_symbol_multiple(height), _symbol_multiple(width))
     guards = own_guards(program, inputs)
-    with silence(), torch.no_grad(), quick_symbols(), without_guards(program):
+    with silence(), torch.no_grad(), undecided_sizes(), without_guards(program):
         # A program of its own: the caller's is left as it is.
         program = functional(program.run_decompositions({}))
     drop_guards(program)
@@ -505,20 +506,6 @@ def _fresh(pristine: nn.Module) -> nn.Module:
     """A copy that has never run: a network that caches a mask must not bring one from an earlier run."""
     memo: dict[int, Any] = {id(parameter): parameter for parameter in pristine.parameters()}
     return copy.deepcopy(pristine, memo)
-
-
-@contextlib.contextmanager
-def silence() -> Iterator[None]:
-    """Keeps the exporter's warnings and log lines from the reader; its failures come back as reasons."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
-        torch._dynamo.reset()
 
 
 def _why(failures: dict[Rung, str]) -> str:

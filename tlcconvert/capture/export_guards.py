@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 
 from torch.export import ExportedProgram
 
+from passes.torch_internals.guards import guards_of
 from tlcconvert.capture.guard_grammar import Condition, GuardReader, UnreadableGuard
 from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.sizes.size_requirements import SizeRequirements
@@ -28,22 +28,6 @@ _LONGEST_MINIMUM = 1024  # pixels
 _MOST_NUMBERS = 8
 _LARGEST_WRITTEN = 4096  # pixels
 _MOST_WRITTEN = 5
-
-
-def drop_guards(program: ExportedProgram) -> None:
-    """Forgets the guards of ``program``: once it is rewritten they speak of sizes of another meaning."""
-    program._guards_code = []
-
-
-@contextmanager
-def without_guards(program: ExportedProgram) -> Iterator[None]:
-    """While active, ``program`` has no guards: torch would run their text as code to trace it again."""
-    guards = program._guards_code
-    program._guards_code = []
-    try:
-        yield
-    finally:
-        program._guards_code = guards
 
 
 class Guards:
@@ -61,7 +45,7 @@ class Guards:
         self._inputs = inputs
         reader = GuardReader(program.graph_signature.user_inputs)
         conditions, unreadable = [], []
-        for text in dict.fromkeys([*(getattr(program, "_guards_code", None) or ()), *more]):
+        for text in dict.fromkeys([*guards_of(program), *more]):
             try:
                 conditions.append(reader.read(text))
             except UnreadableGuard as reason:

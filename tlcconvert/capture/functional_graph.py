@@ -21,6 +21,9 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import ordered_arguments
+from passes.torch_internals.names import HigherOrderOperator, OpOverload, overload_name, schema_of
+from tlcconvert.torch_internals.composite_operators import is_composite
+from tlcconvert.torch_internals.shared_storage import share_storage
 
 _ATEN = torch.ops.aten
 
@@ -52,29 +55,25 @@ def write_functionally(program: ExportedProgram) -> bool:
 
 def _write(node: fx.Node, graph: fx.Graph) -> bool:
     target = node.target
-    if not isinstance(target, torch._ops.OpOverload):
-        is_submodule = isinstance(target, torch._ops.HigherOrderOperator)
+    if not isinstance(target, OpOverload):
+        is_submodule = isinstance(target, HigherOrderOperator)
         return node.op in ("placeholder", "output") or (node.op == "call_function" and not is_submodule)
-    return not target._schema.is_mutable or _write_out_of_place(node, graph)
+    return not schema_of(target).is_mutable or _write_out_of_place(node, graph)
 
 
 def _copy_or_view(node: fx.Node, graph: fx.Graph) -> bool:
     target = node.target
-    if not isinstance(target, torch._ops.OpOverload) or not _is_composite(target) or not _may_alias(target):
+    if not isinstance(target, OpOverload) or not is_composite(target) or not _may_alias(target):
         return True
     rule = _ALIASING.get(target)
     return rule is not None and rule(node, graph)
 
 
-def _is_composite(target: torch._ops.OpOverload) -> bool:
-    return torch._C._dispatch_has_kernel_for_dispatch_key(target.name(), "CompositeImplicitAutograd")
-
-
-def _may_alias(target: torch._ops.OpOverload) -> bool:
+def _may_alias(target: OpOverload) -> bool:
     """Whether the result may share memory with an argument, by schema or by tag."""
     if torch.Tag.maybe_aliasing_or_mutating in target.tags:
         return True
-    return any(argument.alias_info is not None for argument in target._schema.arguments)
+    return any(argument.alias_info is not None for argument in schema_of(target).arguments)
 
 
 def _write_out_of_place(node: fx.Node, graph: fx.Graph) -> bool:
@@ -90,18 +89,18 @@ def _write_out_of_place(node: fx.Node, graph: fx.Graph) -> bool:
     return True
 
 
-def _out_of_place(target: Any) -> torch._ops.OpOverload | None:
+def _out_of_place(target: Any) -> OpOverload | None:
     """``aten.relu.default`` for ``aten.relu_.default``; None where no such operation of the same arguments is."""
-    name, arguments = target._schema.name.removeprefix("aten::"), target._schema.arguments
+    name, arguments = schema_of(target).name.removeprefix("aten::"), schema_of(target).arguments
     if not name.endswith("_") or not arguments or not arguments[0].alias_info:
         return None
     if any(argument.alias_info is not None for argument in arguments[1:]):
         return None
     packet = getattr(_ATEN, name.removesuffix("_"), None)
-    found = getattr(packet, target._overloadname, None)
-    if found is None or found._schema.is_mutable or _may_alias(found):
+    found = getattr(packet, overload_name(target), None)
+    if found is None or schema_of(found).is_mutable or _may_alias(found):
         return None
-    same = [argument.name for argument in found._schema.arguments] == [
+    same = [argument.name for argument in schema_of(found).arguments] == [
         argument.name for argument in arguments
     ]
     return found if same else None
@@ -122,13 +121,13 @@ def _returns_tensors(node: fx.Node) -> bool:
 
 
 def _returns_new_memory(target: Any) -> bool:
-    if not isinstance(target, torch._ops.OpOverload):
+    if not isinstance(target, OpOverload):
         return False
-    if target._schema.is_mutable:
+    if schema_of(target).is_mutable:
         return _out_of_place(target) is not None
     if _may_alias(target):
         return target is _ATEN.batch_norm.default
-    return target in _FRESH or not _is_composite(target)
+    return target in _FRESH or not is_composite(target)
 
 
 def _take_place(node: fx.Node, new: fx.Node) -> None:
@@ -254,8 +253,7 @@ def _contiguous_copy(source: fx.Node, graph: fx.Graph) -> fx.Node:
 
 def _shares_memory(node: fx.Node, source: fx.Node) -> bool:
     """Whether the exporter saw ``node`` return a view of ``source``."""
-    own, other = node.meta["val"].untyped_storage(), source.meta["val"].untyped_storage()
-    return bool(own._cdata == other._cdata)
+    return share_storage(node.meta["val"], source.meta["val"])
 
 
 _Rule = Callable[[fx.Node, fx.Graph], bool]

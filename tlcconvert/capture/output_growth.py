@@ -16,18 +16,18 @@ from enum import Enum
 import sympy
 import torch
 from torch import Tensor, fx, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram
-from torch.utils._sympy.interp import sympy_interp
-from torch.utils._sympy.reference import PythonReferenceAnalysis
 
 from passes.program import runnable, where
 from passes.sizes import ImageSize, image_size, shape_expressions
-from tlcconvert.capture.capture import Captured, silence
+from passes.torch_internals.names import FakeTensorMode
+from passes.torch_internals.sympy_functions import PythonReferenceAnalysis, sympy_interp
+from tlcconvert.capture.capture import Captured
 from tlcconvert.capture.graph_comparison import TOLERANCE
 from tlcconvert.capture.narrowed_sizes import deviation_at
 from tlcconvert.errors import CaptureError
 from tlcconvert.network.shape_run import Accepted, ShapeRun, first_line
+from tlcconvert.process_state.silence import silence
 from tlcconvert.sizes.output_extents import Extent, Extents, fitted
 from tlcconvert.sizes.size_requirements import SizeRequirements
 

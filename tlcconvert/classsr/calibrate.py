@@ -15,11 +15,12 @@ import torch
 from torch import nn
 
 from tlcconvert.architectures.classsr import ClassSR
-from tlcconvert.capture.capture import functional, silence
+from tlcconvert.capture.capture import functional
 from tlcconvert.classsr.batch_norm import fold_batch_norms
 from tlcconvert.classsr.costs import Costs
 from tlcconvert.lower.lower import lower
 from tlcconvert.network.eager_reference import evaluation_copy
+from tlcconvert.process_state.silence import silence
 from tlcconvert.verification.session import inference_session
 
 _PATCHES = 8

@@ -20,7 +20,7 @@ from torch.export import Dim, ExportedProgram
 from passes.program import user_inputs
 from passes.result import PassResult
 from tlcconvert.architectures.classsr import CELL, ClassSR, classsr_of
-from tlcconvert.capture.capture import functional, silence
+from tlcconvert.capture.capture import functional
 from tlcconvert.classsr.batch_norm import fold_batch_norms
 from tlcconvert.classsr.costs import Costs, multiply_adds
 from tlcconvert.classsr.metadata import describe
@@ -35,6 +35,7 @@ from tlcconvert.network.pixels import Pixels
 from tlcconvert.output.metadata import state_sha256
 from tlcconvert.pipeline import SIMPLIFY, Draft, Journal, Pipeline, Step
 from tlcconvert.pipeline.steps import LOOPS, lowering
+from tlcconvert.process_state.silence import silence
 from tlcconvert.stages import Progress, Stages
 from tlcconvert.verification.parity import Parity
 from tlcconvert.verification.session import inference_session

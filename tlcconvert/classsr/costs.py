@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch._subclasses import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from passes.torch_internals.names import FakeTensorMode
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.errors import InputError
 

@@ -15,6 +15,8 @@ from torch.nn.modules.module import (
     register_module_parameter_registration_hook,
 )
 
+from tlcconvert.process_state.thread_block import ThreadBlock
+
 _SPARE = 1_000
 _PER_TENSOR = (
     4  # weights that are replaced while a network is made: by a norm of weights, a reparameterization
@@ -28,14 +30,19 @@ class TooManyWeights(Exception):
 
 @contextmanager
 def bounded_construction(tensors: int) -> Iterator[None]:
-    """While active, modules of a network whose file holds ``tensors`` tensors can be made.
+    """While active, this thread can make the modules of a network whose file holds ``tensors`` tensors.
 
     Raises:
         TooManyWeights: from the constructor of the module that goes too far.
     """
     left = {"weights": _SPARE + _PER_TENSOR * tensors, "modules": _SPARE + _MODULES_PER_TENSOR * tensors}
 
+    here = ThreadBlock()
+
     def count(kind: str) -> None:
+        # PyTorch calls the hooks for what every thread makes.
+        if not here:
+            return
         left[kind] -= 1
         if left[kind] < 0:
             raise TooManyWeights(
@@ -49,6 +56,7 @@ def bounded_construction(tensors: int) -> Iterator[None]:
         count("modules")
 
     with (
+        here.entered(),
         register_module_parameter_registration_hook(count_weight),
         register_module_module_registration_hook(count_module),
     ):

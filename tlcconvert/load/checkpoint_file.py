@@ -13,7 +13,6 @@ from __future__ import annotations
 import io
 import mmap
 import sys
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,6 +23,7 @@ from tlcconvert.errors import InputError
 from tlcconvert.load.pickle_structure import Container, HostilePickle, PickleStructure, pickle_structure
 from tlcconvert.load.zip_directory import ZipDirectory
 from tlcconvert.machine.regular_file import open_regular
+from tlcconvert.process_state.silence import silence
 from tlcconvert.shown_name import shown, shown_text
 
 _MAGIC = 0x1950A86A20F9469CFC6C
@@ -125,8 +125,7 @@ def _refuse_code(path: Path, structures: Iterable[PickleStructure]) -> None:
 
 def _loaded(path: Path, mapped: bool, allow_pickle: bool) -> Any:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with silence():
             return torch.load(path, map_location="cpu", weights_only=not allow_pickle, mmap=mapped)
     except Exception as error:
         if allow_pickle and isinstance(error, (ImportError, AttributeError)):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 from spandrel import ArchRegistry
+
+from tlcconvert.torch_internals.spandrel_registry import share_of_keys
 
 _NEAR = 0.5
 _MOST = 3
@@ -16,18 +17,8 @@ def near_architectures(keys: Collection[str], registry: ArchRegistry) -> list[st
     present = set(keys)
     scores = {}
     for support in registry.architectures():
-        condition = getattr(support.architecture, "_detect", None)
-        if hasattr(condition, "_keys"):
-            scores[support.architecture.name] = _share(condition, present)
+        share = share_of_keys(support.architecture, present)
+        if share is not None:
+            scores[support.architecture.name] = share
     near = [name for name in scores if scores[name] >= _NEAR]
     return sorted(near, key=lambda name: -scores[name])[:_MOST]
-
-
-def _share(condition: Any, present: set[str]) -> float:
-    """Share of a ``spandrel.util.KeyCondition`` that ``present`` fulfils, between 0 and 1."""
-    if isinstance(condition, str):
-        return float(condition in present)
-    shares = [_share(part, present) for part in condition._keys]
-    if not shares:
-        return 0.0
-    return max(shares) if condition._kind == "any" else sum(shares) / len(shares)

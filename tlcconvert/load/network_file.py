@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
-import logging
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -35,6 +33,7 @@ from tlcconvert.machine.regular_file import open_regular, sha256_of_file
 from tlcconvert.network.input_channels import input_channels_of
 from tlcconvert.network.network import Network
 from tlcconvert.network.pixels import registry_pixels
+from tlcconvert.process_state.silence import silence
 from tlcconvert.shown_name import shown, shown_text
 
 _FACTORY = "--model package.module:factory --weights FILE"
@@ -58,7 +57,7 @@ def load_network(path: str | Path, *, allow_pickle: bool = False) -> Network:
     """
     path = Path(path)
     sha256 = sha256_of_file(path)
-    with _silence():
+    with silence():
         content = _content(path, allow_pickle)
         if isinstance(content, ExportedProgram):
             return _network_of_program(content, path, sha256)
@@ -81,7 +80,7 @@ def load_factory(target: str, weights: str | Path | None = None, *, allow_pickle
         return _network_of_module(module, target, "")
     path = Path(weights)
     sha256 = sha256_of_file(path)
-    with _silence():
+    with silence():
         content = _content(path, allow_pickle)
     if isinstance(content, ExportedProgram):
         raise InputError(
@@ -107,19 +106,6 @@ def register_architectures() -> None:
     from tlcconvert import architectures
 
     architectures.register()
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """What libraries log and warn of while they read a file is in no one's hands; errors are raised."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _content(path: Path, allow_pickle: bool) -> Any:

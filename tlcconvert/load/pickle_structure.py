@@ -18,8 +18,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import _weights_only_unpickler
-from torch._utils import IMPORT_MAPPING, NAME_MAPPING
+
+from tlcconvert.torch_internals.unpickled_names import (
+    IMPORT_MAPPING,
+    NAME_MAPPING,
+    allowed_by_the_person,
+    allowed_by_torch,
+)
 
 MOST_NESTED = 500
 MOST_HASHED = 1 << 20
@@ -208,8 +213,8 @@ class _Machine:
         self.built = 0
         self.hashed = 0
         self.unusual_keys = 0
-        self.by_the_person = set(_weights_only_unpickler._get_user_allowed_globals())
-        self.allowed = set(_weights_only_unpickler._get_allowed_globals()) | self.by_the_person
+        self.by_the_person = allowed_by_the_person()
+        self.allowed = allowed_by_torch() | self.by_the_person
 
     def charge(self, memory: int) -> None:
         self.built += memory

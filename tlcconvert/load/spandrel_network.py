@@ -18,6 +18,7 @@ from tlcconvert.machine.out_of_memory import is_out_of_memory
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.input_channels import input_channels_of
 from tlcconvert.network.network_inputs import ExtraInput
+from tlcconvert.torch_internals.spandrel_registry import call_of
 
 _TRIAL_SIZE = 32
 _TRIAL_BATCH = 2
@@ -60,7 +61,7 @@ def run_of(descriptor: ModelDescriptor[Any]) -> RegistryRun:
     if isinstance(descriptor, MaskedImageModelDescriptor) or _reads_noise_level(descriptor):
         return RegistryRun(ran=True, called=True, output_index=0)
     model: nn.Module = descriptor.model.eval().float()
-    call: Callable[[Any, Tensor], Tensor] = descriptor._call_fn
+    call = call_of(descriptor)
     requirements = descriptor.size_requirements
     size = max(requirements.minimum, -(-_TRIAL_SIZE // requirements.multiple_of) * requirements.multiple_of)
     batch = _TRIAL_BATCH if size <= _LARGE_SIZE else 1
@@ -119,7 +120,7 @@ def network_of(descriptor: ModelDescriptor[Any], run: RegistryRun) -> SpandrelNe
         return SpandrelNetwork(model, channels if run.ran else input_channels_of(model) or channels)
     if run.output_index is not None:
         return SpandrelNetwork(model, channels, output_index=run.output_index)
-    return SpandrelNetwork(RegistryCall(model, descriptor._call_fn), channels)
+    return SpandrelNetwork(RegistryCall(model, call_of(descriptor)), channels)
 
 
 class NoiseLevelBeside(nn.Module):

@@ -13,13 +13,13 @@ import select
 import signal
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from tlcconvert.machine.out_of_memory import is_out_of_memory
+from tlcconvert.process_state.silence import silence
 
 _MOST_ANSWER_BYTES = 1 << 16
 _SECONDS = 40
@@ -51,9 +51,8 @@ def tried(work: Callable[[], str], weight_bytes: int) -> str:
     memory = 3 * weight_bytes + _SPARE_BYTES
     seconds = _SECONDS + weight_bytes // _BYTES_PER_SECOND
     reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        # The copy has this thread alone, and waits for no other.
-        warnings.simplefilter("ignore", DeprecationWarning)
+    # Python warns of copies of a process with threads: this one has this thread alone, and waits for no other.
+    with silence():
         process = os.fork()
     if process == 0:
         _work_in_copy(work, writing, memory, seconds)

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tlcconvert.lower.local_decomposition import Table
+from tlcconvert.torch_internals.run_decompositions import Table
 
 aten = torch.ops.aten
 

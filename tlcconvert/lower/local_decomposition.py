@@ -10,19 +10,17 @@ it anew and takes as long as its export. Here only the operations in the table a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import fx
-from torch._dispatch.python import enable_python_dispatcher
 from torch.export import ExportedProgram
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from passes.program import fake_mode, refresh
-from passes.quick_symbols import quick_symbols
-
-Table = Mapping[Any, Callable[..., Any]]
+from passes.torch_internals.names import enable_python_dispatcher, make_fx
+from passes.torch_internals.undecided_sizes import undecided_sizes
+from tlcconvert.torch_internals.run_decompositions import Table
 
 
 def decompose(
@@ -53,7 +51,7 @@ def _traced(program: ExportedProgram, node: fx.Node, table: Table) -> fx.Graph:
         )
 
     trace = make_fx(call, decomposition_table=dict(table))
-    with fake_mode(program), enable_python_dispatcher(), torch.no_grad(), quick_symbols():
+    with fake_mode(program), enable_python_dispatcher(), torch.no_grad(), undecided_sizes():
         return trace(*(source.meta["val"] for source in inputs)).graph
 
 

@@ -16,9 +16,8 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.program import call_before, where, with_own_graph
-from passes.quick_symbols import quick_symbols
-from tlcconvert.capture.capture import silence
-from tlcconvert.capture.export_guards import drop_guards
+from passes.torch_internals.guards import drop_guards
+from passes.torch_internals.undecided_sizes import undecided_sizes
 from tlcconvert.errors import CaptureError
 from tlcconvert.lower.exact_extents import lowered_whole_number, whole_number, write_extents_exactly
 from tlcconvert.lower.external_weights import ExternalWeights
@@ -26,9 +25,11 @@ from tlcconvert.lower.forms import IN_LOOPS, Translations
 from tlcconvert.lower.forms.loops.subgraph import number_bodies
 from tlcconvert.lower.fourier_products import FOURIER
 from tlcconvert.lower.known_ratios import resize_by_known_ratios
-from tlcconvert.lower.known_types import known_types
-from tlcconvert.lower.local_decomposition import Table, decompose
+from tlcconvert.lower.local_decomposition import decompose
 from tlcconvert.lower.moments_axis_by_axis import MOMENTS, sums_a_map
+from tlcconvert.process_state.silence import silence
+from tlcconvert.torch_internals.promote_types_once import promote_types_once
+from tlcconvert.torch_internals.run_decompositions import Table, decompose_by
 
 _WITH_POSITIONS = (torch.ops.aten.adaptive_max_pool1d.default, torch.ops.aten.adaptive_max_pool2d.default)
 
@@ -61,7 +62,7 @@ def lower(
     resize_by_known_ratios(program.graph)
     write_extents_exactly(program.graph)
     try:
-        with silence(), torch.no_grad(), quick_symbols(), known_types():
+        with silence(), torch.no_grad(), undecided_sizes(), promote_types_once():
             exported = torch.onnx.export(
                 program,
                 dynamo=True,
@@ -92,11 +93,7 @@ def _refuse_positions(program: ExportedProgram) -> None:
 
 
 def _decompose_only_where_needed(program: ExportedProgram) -> None:
-    """Spares the exporter a second trace of the program.
-
-    The exporter calls ``run_decompositions`` with the table of the operators it has no ONNX form for, and that
-    traces the whole program again, whether or not one of them is in it.
-    """
+    """Spares the exporter a second trace of the program."""
 
     def where_needed(table: Table) -> ExportedProgram:
         decompose(program, MOMENTS, sums_a_map)
@@ -104,7 +101,7 @@ def _decompose_only_where_needed(program: ExportedProgram) -> None:
         _ask_sizes_of_real_parts(program)
         return program
 
-    vars(program)["run_decompositions"] = where_needed
+    decompose_by(program, where_needed)
 
 
 def _ask_sizes_of_real_parts(program: ExportedProgram) -> None:

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 from torch.overrides import TorchFunctionMode
-from torch.utils import _pytree as pytree
 
+from passes.torch_internals.names import pytree
 from tlcconvert.errors import InputError
+from tlcconvert.torch_internals.wrapped_modules import forward_pre_hooks, uncompiled
 
 
 class EagerReference(nn.Module):
@@ -89,16 +90,15 @@ class _CopiesOfComputedTensors(TorchFunctionMode):
 def _compute_weights_once(network: nn.Module) -> None:
     """Replaces the hooks of weight and spectral norm in ``network``, in evaluation mode, by what they compute."""
     for module in network.modules():
-        for key, hook in list(module._forward_pre_hooks.items()):
+        for key, hook in list(forward_pre_hooks(module).items()):
             if isinstance(hook, (WeightNorm, SpectralNorm)):
                 hook.remove(module)
-                del module._forward_pre_hooks[key]
+                del forward_pre_hooks(module)[key]
                 module.get_parameter(hook.name).requires_grad_(False)
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
     if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return _unwrapped(module.module)
-    if isinstance(module, torch._dynamo.OptimizedModule):
-        return _unwrapped(module._orig_mod)
-    return module
+    original = uncompiled(module)
+    return module if original is module else _unwrapped(original)

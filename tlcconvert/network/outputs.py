@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.export import ExportedProgram
-from torch.utils import _pytree as pytree
 
 from passes.program import refresh
+from passes.torch_internals.names import pytree
 from tlcconvert.errors import InputError
 from tlcconvert.network.eager_reference import tensors_of
 

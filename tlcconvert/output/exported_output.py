@@ -14,9 +14,10 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.decompose import decompose
-from tlcconvert.capture.capture import silence
+from passes.torch_internals.names import OpOverload
 from tlcconvert.errors import CaptureError, ParityError
 from tlcconvert.network.network_inputs import NetworkInputs
+from tlcconvert.process_state.silence import silence
 from tlcconvert.verification.compare import TOLERANCE, compare_callables
 from tlcconvert.verification.parity import Parity
 
@@ -108,7 +109,7 @@ def verify_archive(
 
 def _foreign_namespaces(program: ExportedProgram) -> set[str]:
     targets = (node.target for node in program.graph.nodes)
-    namespaces = {target.namespace for target in targets if isinstance(target, torch._ops.OpOverload)}
+    namespaces = {target.namespace for target in targets if isinstance(target, OpOverload)}
     return namespaces - {"aten", "prim", "prims"}
 
 

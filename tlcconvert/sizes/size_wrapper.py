@@ -29,10 +29,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
-from torch.fx.experimental.symbolic_shapes import DimDynamic, StatelessSymbolicContext, optimization_hint
 
 from passes.program import fake_mode, refresh, user_inputs
 from passes.result import PassResult, Rewrite
+from passes.torch_internals.names import DimDynamic, StatelessSymbolicContext, optimization_hint
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.sizes.output_extents import Extent, Extents
 from tlcconvert.sizes.size_requirements import SizeRequirements

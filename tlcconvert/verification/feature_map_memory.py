@@ -15,12 +15,12 @@ import operator
 from dataclasses import dataclass
 
 import sympy
-import torch
 from torch import Tensor, fx
 from torch.export import ExportedProgram
 
 from passes.program import state
 from passes.sizes import expression, image_size
+from passes.torch_internals.names import OpOverload
 
 
 @dataclass(frozen=True)
@@ -97,4 +97,4 @@ def _is_view(node: fx.Node) -> bool:
     """Whether ``node`` yields memory that exists already."""
     if node.target is operator.getitem:
         return True
-    return isinstance(node.target, torch._ops.OpOverload) and node.target.is_view
+    return isinstance(node.target, OpOverload) and node.target.is_view

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.utils import _pytree as pytree
+
+from passes.torch_internals.names import pytree
 
 
 def float64_copy(network: nn.Module) -> nn.Module:

@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from passes.torch_internals.names import OpOverload, TorchDispatchMode, operation_name, pytree, schema_of
 
 Shape = tuple[int, ...]
 
@@ -31,7 +31,7 @@ def multiply_adds(target: Any, args: Sequence[Any], output: Shape) -> int:
         args: its positional arguments, a :class:`torch.Size` in the place of every tensor.
         output: the shape of what it returns.
     """
-    rule = _RULES.get(getattr(target, "_opname", ""))
+    rule = _RULES.get(operation_name(target)) if isinstance(target, OpOverload) else None
     return rule(args, output) if rule else 0
 
 
@@ -139,8 +139,9 @@ class OperatorCounter(TorchDispatchMode):
 
 def is_view(target: Any) -> bool:
     """Whether an operator returns its argument's memory."""
-    schema = getattr(target, "_schema", None)
-    return schema is not None and any(returned.alias_info is not None for returned in schema.returns)
+    return isinstance(target, OpOverload) and any(
+        returned.alias_info is not None for returned in schema_of(target).returns
+    )
 
 
 def _shape_of(argument: Any) -> Any:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import torch
 from onnxruntime import InferenceSession
 from torch import fx, nn
-from torch._subclasses import FakeTensorMode
 
+from passes.torch_internals.names import FakeTensorMode
 from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.verification import sizes as budget
 from tlcconvert.verification.compare import Trial

@@ -28,6 +28,7 @@ from passes.localize.lifted import (
 )
 from passes.localize.rules.site import Rule, Site
 from passes.sizes import expression, shape_expressions
+from passes.torch_internals.names import schema_of
 
 aten = torch.ops.aten
 
@@ -140,7 +141,7 @@ def _reduced(site: Site, target: Any, lifted: Lifted, dims: list[int], shape: Sh
 
 def _applied(site: Site) -> tuple[Lifted, fx.Node, list[int], int]:
     """The node's own operator on the unflattened statistic, and the axis it worked on."""
-    first: str = site.node.target._schema.arguments[0].name  # type: ignore[union-attr]
+    first: str = schema_of(site.node.target).arguments[0].name
     lifted = site.lifted(site.node.args[0])
     dim: int = site.arguments["dim"]
     axes, positions = site.axes_with(lifted, [dim])

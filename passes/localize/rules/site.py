@@ -23,6 +23,7 @@ from passes.localize.lifted import (
 from passes.localize.replicate import to_one_grid
 from passes.localize.rules.scalar import lift_scalar
 from passes.sizes import ImageSize, shape_expressions
+from passes.torch_internals.names import schema_of
 
 aten = torch.ops.aten
 
@@ -47,7 +48,7 @@ class Site:
     def call(self, changed: Mapping[str, Any]) -> fx.Node:
         """The node's own operator with some arguments changed."""
         arguments = {**self.arguments, **changed}
-        schema = self.node.target._schema  # type: ignore[union-attr]
+        schema = schema_of(self.node.target)
         positional = [arguments[argument.name] for argument in schema.arguments if not argument.kwarg_only]
         keywords = {
             argument.name: arguments[argument.name] for argument in schema.arguments if argument.kwarg_only

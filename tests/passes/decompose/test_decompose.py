@@ -12,6 +12,7 @@ from torch.export import Dim, ExportedProgram
 import passes.operators  # noqa: F401
 from passes.decompose import decompose
 from passes.program import runnable
+from passes.torch_internals.names import OpOverload
 
 tlc = torch.ops.tlc
 
@@ -48,9 +49,7 @@ def decomposed(program: ExportedProgram) -> ExportedProgram:
 
 def test_only_aten_and_arithmetic_on_sizes_is_left(decomposed: ExportedProgram) -> None:
     operators = [node.target for node in decomposed.graph.nodes if node.op == "call_function"]
-    assert {operator.namespace for operator in operators if isinstance(operator, torch._ops.OpOverload)} == {
-        "aten"
-    }
+    assert {operator.namespace for operator in operators if isinstance(operator, OpOverload)} == {"aten"}
 
 
 def test_the_program_it_came_from_is_kept(program: ExportedProgram, decomposed: ExportedProgram) -> None:

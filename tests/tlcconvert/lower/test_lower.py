@@ -78,7 +78,7 @@ def test_each_value_has_the_type_that_running_the_graph_again_gives_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     spared = lower(captured(Promoted()), 18, ["input"], ["output"])
-    monkeypatch.setattr("tlcconvert.lower.lower.known_types", contextlib.nullcontext)
+    monkeypatch.setattr("tlcconvert.lower.lower.promote_types_once", contextlib.nullcontext)
     again = lower(captured(Promoted()), 18, ["input"], ["output"])
     assert spared.SerializeToString(deterministic=True) == again.SerializeToString(deterministic=True)
 

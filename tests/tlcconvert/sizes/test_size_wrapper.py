@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from passes.program import runnable
-from tlcconvert.capture.capture import capture, silence
+from tlcconvert.capture.capture import capture
 from tlcconvert.network.network_inputs import ExtraInput
+from tlcconvert.process_state.silence import silence
 from tlcconvert.sizes.output_extents import Extent, Extents
 from tlcconvert.sizes.size_wrapper import SizeWrapper, wrap_sizes
 

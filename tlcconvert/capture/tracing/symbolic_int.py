@@ -5,9 +5,9 @@
 
 Python lets ``int`` return nothing but a number, so the exporter, which runs the network's code, fixes the size to
 the example's there. In the modules a network is written in, the name ``int`` is given another meaning while it is
-exported: it truncates a symbol symbolically and is the built-in for everything else. A quotient of sizes that is a
-whole number for all of them, such as the batch a network of windows works out, is written as that number: left a
-truncated quotient, it would be taken apart again in every later question about sizes.
+exported: it truncates a symbol symbolically and is the built-in for everything else and in every other thread.
+A quotient of sizes that is a whole number for all of them, such as the batch a network of windows works out, is
+written as that number: left a truncated quotient, it would be taken apart again in every later question about sizes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -23,12 +23,17 @@ import sympy
 import torch
 from sympy import Expr
 from torch import nn
-from torch.utils._sympy.functions import FloatTrueDiv, IntTrueDiv, ToFloat
+
+from passes.torch_internals.sympy_functions import FloatTrueDiv, IntTrueDiv, ToFloat
+from tlcconvert.process_state.replaced_attribute import replaced
+from tlcconvert.process_state.thread_block import ThreadBlock
+
+_tracing = ThreadBlock()
 
 
 class _IntType(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and isinstance(args[0], (torch.SymInt, torch.SymFloat)):
+        if _tracing and len(args) == 1 and isinstance(args[0], (torch.SymInt, torch.SymFloat)):
             whole = _whole_quotient(args[0]) if isinstance(args[0], torch.SymFloat) else None
             return torch.sym_int(args[0]) if whole is None else whole
         return builtins.int(*args, **kwargs)
@@ -76,15 +81,16 @@ def _rational(expression: Expr, names: dict[Expr, sympy.Symbol]) -> Expr:
 
 @contextmanager
 def symbolic_int(network: nn.Module) -> Iterator[None]:
-    """While active, ``int`` is :class:`SymbolicInt` in the packages ``network`` is written in."""
-    modules = [module for module in _modules_of(network) if "int" not in vars(module)]
-    for module in modules:
-        vars(module)["int"] = SymbolicInt
-    try:
+    """While active, ``int`` is :class:`SymbolicInt` in the packages ``network`` is written in.
+
+    A module that gives the name a meaning of its own keeps that.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_tracing.entered())
+        for module in _modules_of(network):
+            if vars(module).get("int", SymbolicInt) is SymbolicInt:
+                stack.enter_context(replaced(module, "int", SymbolicInt))
         yield
-    finally:
-        for module in modules:
-            vars(module).pop("int", None)
 
 
 def _modules_of(network: nn.Module) -> list[ModuleType]:

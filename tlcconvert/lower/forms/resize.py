@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from onnxscript import ir
 
+from passes.torch_internals.names import schema_of
 from tlcconvert.lower.forms.extents import LONGEST, doubles, scaled_extent
 from tlcconvert.lower.forms.opset import integers, op
 from tlcconvert.lower.forms.taps import Taps, resampled
@@ -328,7 +329,7 @@ def _polynomial(value: Any, coefficients: list[float]) -> Any:
 
 def _translation(overload: Any, resize: Callable[..., Any], *settings: Any) -> Callable[..., Any]:
     """``resize`` as the ONNX form of ``overload``, whichever way that names its extents and factors."""
-    names = [argument.name for argument in overload._schema.arguments]
+    names = [argument.name for argument in schema_of(overload).arguments]
 
     def lowered(*given: Any, **named: Any) -> Any:
         values: dict[str, Any] = {**dict.fromkeys(names), **dict(zip(names, given, strict=False)), **named}

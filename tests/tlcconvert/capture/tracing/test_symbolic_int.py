@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import ExitStack
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -60,4 +63,26 @@ def test_the_built_in_is_back_afterwards_even_after_an_error() -> None:
 
     with pytest.raises(ZeroDivisionError):
         fail()
+    assert "int" not in globals()
+
+
+def test_only_the_thread_that_traces_gets_a_symbol() -> None:
+    seen: list[object] = []
+
+    def truncate() -> None:
+        seen.extend((int("12"), int(7.9), isinstance(3, int)))
+
+    with symbolic_int(HalvesWithInt()):
+        elsewhere = threading.Thread(target=truncate)
+        elsewhere.start()
+        elsewhere.join()
+    assert seen == [12, 7, True]
+
+
+def test_the_meaning_stays_until_the_last_of_two_threads_has_traced() -> None:
+    with ExitStack() as first:
+        first.enter_context(symbolic_int(HalvesWithInt()))
+        with symbolic_int(HalvesWithInt()):
+            first.close()
+            assert globals()["int"] is SymbolicInt
     assert "int" not in globals()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any
 
-from onnxscript import evaluator, ir
+from onnxscript import ir
 
 from tlcconvert.lower.forms.opset import op
+from tlcconvert.torch_internals.recorded_subgraphs import record, recorded
 
+# Threads may share it: names have to differ within a graph alone, and number_bodies gives them anew.
 _numbers = count()
 
 
@@ -24,7 +25,7 @@ def scan(
     known = known or ir.TypeAndShape(None, None)
     slices = [ir.Value(type=known.type, shape=known.shape) for _ in inputs]
     graph, results = _recorded(lambda: body(*slices), slices)
-    return _node("Scan", inputs, results, body=graph, num_scan_inputs=len(inputs))
+    return record("Scan", inputs, results, {"body": graph, "num_scan_inputs": len(inputs)})
 
 
 def concatenated(times: ir.Value, body: Callable[[ir.Value], ir.Value], axis: int) -> ir.Value:
@@ -40,7 +41,7 @@ def concatenated(times: ir.Value, body: Callable[[ir.Value], ir.Value], axis: in
         lambda: (op.Identity(condition), op.SequenceInsert(so_far, body(number))),
         (number, condition, so_far),
     )
-    (parts,) = _node("Loop", (times, None, op.SequenceEmpty()), 1, body=graph)
+    (parts,) = record("Loop", (times, None, op.SequenceEmpty()), 1, {"body": graph})
     return op.ConcatFromSequence(parts, axis=axis)
 
 
@@ -58,32 +59,10 @@ def number_bodies(graph: ir.Graph) -> None:
 
 def _recorded(body: Callable[[], Sequence[ir.Value]], inputs: Sequence[ir.Value]) -> tuple[ir.Graph, int]:
     """The graph of what ``body`` does, and the number of its results."""
-    recorder: Any = evaluator.default()
-    around, recorder.nodes = recorder.nodes, []
-    try:
-        results = body()
-        nodes = recorder.nodes
-    finally:
-        recorder.nodes = around
+    results, nodes = recorded(body)
     for value in (*inputs, *(output for node in nodes for output in node.outputs)):
         value.name = value.name or f"body_{next(_numbers)}"
     return ir.Graph(inputs, results, nodes=nodes, name="body"), len(results)
-
-
-def _node(
-    operator: str, inputs: Sequence[ir.Value | None], num_outputs: int, **attributes: Any
-) -> Sequence[ir.Value]:
-    recorder: Any = evaluator.default()
-    node = ir.Node(
-        "",
-        operator,
-        inputs,
-        ir.convenience.convert_attributes(attributes),
-        num_outputs=num_outputs,
-        version=recorder.opset.version,
-    )
-    recorder.nodes.append(node)
-    return node.outputs
 
 
 def _scalar(dtype: ir.DataType) -> ir.Value:
