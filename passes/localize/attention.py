@@ -29,9 +29,9 @@ from torch import fx
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
 from passes.axis_order import MOVES, axis_order
+from passes.emitter import Emitter
 from passes.localize.doors.door import as_map
 from passes.localize.layout import PixelLayout, PixelLayouts
-from passes.localize.lifted import Emitter
 from passes.localize.window import FeatureMap
 from passes.sizes import ImageSize, shape_expressions
 

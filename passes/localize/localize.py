@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from torch import fx
 from torch.export import ExportedProgram
 
+from passes.emitter import Emitter
 from passes.localize import attention, meeting, normalization
 from passes.localize.attention import ChannelAttention
 from passes.localize.audit import audit
@@ -31,7 +32,7 @@ from passes.localize.component import Component, ancestors_within, components
 from passes.localize.doors import Door, Doorway, match
 from passes.localize.global_forms import unify_global_forms
 from passes.localize.layout import PixelLayout, PixelLayouts, pixel_layouts
-from passes.localize.lifted import Emitter, Grid, Lifted, NotLiftable, aten
+from passes.localize.lifted import Grid, Lifted, NotLiftable, aten
 from passes.localize.nested import separate_nested
 from passes.localize.normalization import Norm
 from passes.localize.rules import Site, Value, lift

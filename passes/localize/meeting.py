@@ -19,9 +19,10 @@ import sympy
 import torch
 from torch import fx
 
-from passes.localize.axis import Axis
+from passes.emitter import Emitter
+from passes.localize.axis import Axis, extent
 from passes.localize.layout import PixelLayout, PixelLayouts
-from passes.localize.lifted import Emitter, Lifted, NotLiftable
+from passes.localize.lifted import Lifted, NotLiftable
 from passes.localize.pointwise_operator import is_pointwise
 from passes.localize.replicate import to_extent, to_own_map
 from passes.localize.rules.site import Value
@@ -164,7 +165,7 @@ def _is_over(lifted: Lifted, layout: PixelLayout) -> bool:
 
 def _extent(emit: Emitter, node: fx.Node, axis: Axis) -> Extent:
     source = _extent_source(node, axis)
-    return emit.extent(source) if isinstance(source, Axis) else source
+    return extent(emit, source) if isinstance(source, Axis) else source
 
 
 def _extent_source(node: fx.Node, axis: Axis) -> Axis | fx.Node:

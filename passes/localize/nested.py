@@ -25,11 +25,11 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter
 from passes.localize.component import components
 from passes.localize.doors import Door, match
 from passes.localize.doors.variance import correction_of
 from passes.localize.layout import pixel_layouts
-from passes.localize.lifted import Emitter
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import ImageSize, image_size, shape_expressions

@@ -24,9 +24,9 @@ from torch import fx
 
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter
 from passes.localize.doors.door import as_map
 from passes.localize.layout import PixelLayout, PixelLayouts
-from passes.localize.lifted import Emitter
 from passes.localize.nested import is_mean_of
 from passes.localize.window import FeatureMap
 from passes.sizes import shape_expressions

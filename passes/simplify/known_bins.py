@@ -23,9 +23,9 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
-from passes.program import call_before, refresh, where
+from passes.emitter import Emitter, substitute
+from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
-from passes.simplify.substitute import substitute
 from passes.sizes import expression, same, shape_expressions
 
 aten = torch.ops.aten
@@ -43,16 +43,19 @@ def known_bins(program: ExportedProgram) -> PassResult:
     for node in list(program.graph.nodes):
         if node.op != "call_function" or node.target not in _POOLS:
             continue
-        pooled = _with_known_bins(node)
-        if pooled is not None:
-            rewrites.append(Rewrite(_KIND, where(node), node.target.__name__, str(pooled.target)))
-            substitute(node, pooled)
+        pool = _with_known_bins(node)
+        if pool is None:
+            continue
+        target, args = pool
+        substitute(node, Emitter(node).call(target, *args))
+        rewrites.append(Rewrite(_KIND, where(node), node.target.__name__, str(target)))
     if rewrites:
         refresh(program)
     return PassResult(tuple(rewrites))
 
 
-def _with_known_bins(node: fx.Node) -> fx.Node | None:
+def _with_known_bins(node: fx.Node) -> tuple[Any, tuple[Any, ...]] | None:
+    """The operator that takes the place of ``node``, and its arguments."""
     source, counts = node.args
     assert isinstance(source, fx.Node) and isinstance(counts, (list, tuple))
     extents = shape_expressions(source)[-len(counts) :]
@@ -62,11 +65,11 @@ def _with_known_bins(node: fx.Node) -> fx.Node | None:
     if len(single) == 2:
         return None
     if single and all(kept or count == 1 for kept, count in zip(is_kept, bins, strict=True)):
-        return call_before(node, aten.mean.dim, source, single, True)
+        return aten.mean.dim, (source, single, True)
     lengths = [_length(extent, count) for extent, count in zip(extents, bins, strict=True)]
     if None in lengths:
         return None
-    return call_before(node, _POOLS[node.target], source, lengths)
+    return _POOLS[node.target], (source, lengths)
 
 
 def _expression(size: Any) -> sympy.Expr:

@@ -17,10 +17,10 @@ from __future__ import annotations
 import torch
 from torch.export import ExportedProgram
 
+from passes.emitter import Emitter, substitute
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
 from passes.simplify.exact_constants import ExactConstants
-from passes.simplify.substitute import substitute
 
 _KIND = "single-slope PReLU"
 
@@ -37,9 +37,7 @@ def single_slope_prelu(program: ExportedProgram) -> PassResult:
         if not torch.equal(slopes, slopes.flatten()[0].expand_as(slopes)):
             continue
         slope = float(slopes.flatten()[0])
-        with program.graph.inserting_before(node):
-            leaky = program.graph.call_function(torch.ops.aten.leaky_relu.default, (activation, slope))
-        substitute(node, leaky)
+        substitute(node, Emitter(node).call(torch.ops.aten.leaky_relu.default, activation, slope))
         rewrites.append(Rewrite(_KIND, where(node), "prelu", "leaky_relu", f"slope {slope:.4g}"))
     if rewrites:
         refresh(program)

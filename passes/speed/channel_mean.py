@@ -17,6 +17,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter, substitute
 from passes.program import add_parameter, refresh, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import image_size, shape_expressions
@@ -37,7 +38,7 @@ def channel_mean(program: ExportedProgram) -> PassResult:
         if key not in weights:
             row = torch.full((1, channels), 1 / channels, dtype=key[1])
             weights[key] = add_parameter(program, f"mean_of_{channels}_channels", row)
-        node.replace_all_uses_with(_product(program.graph, node, weights[key], channels))
+        substitute(node, _product(node, weights[key], channels))
         rewrites.append(Rewrite("mean over channels", where(node), "mean", "matrix product"))
     if rewrites:
         refresh(program)
@@ -53,12 +54,9 @@ def _is_channel_mean(node: fx.Node) -> bool:
     return is_over_channels and arguments["keepdim"] and arguments["dtype"] is None and shape[1].is_Integer
 
 
-def _product(graph: fx.Graph, node: fx.Node, weights: fx.Node, channels: int) -> fx.Node:
-    source = node.args[0]
-    with graph.inserting_before(node):
-        batch, height, width = (graph.call_function(aten.sym_size.int, (source, axis)) for axis in (0, 2, 3))
-        columns = graph.call_function(aten.reshape.default, (source, [batch, channels, -1]))
-        means = graph.call_function(aten.matmul.default, (weights, columns))
-        result = graph.call_function(aten.reshape.default, (means, [batch, 1, height, width]))
-        result.meta = dict(node.meta)
-        return result
+def _product(node: fx.Node, weights: fx.Node, channels: int) -> fx.Node:
+    emit, source = Emitter(node), node.all_input_nodes[0]
+    batch, height, width = (emit.size(source, axis) for axis in (0, 2, 3))
+    columns = emit.reshape(source, [batch, channels, -1])
+    means = emit.call(aten.matmul.default, weights, columns)
+    return emit.reshape(means, [batch, 1, height, width])

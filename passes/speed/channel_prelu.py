@@ -16,6 +16,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter
 from passes.program import add_parameter, refresh, state, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import shape_expressions
@@ -44,7 +45,6 @@ def _sum_of_products(program: ExportedProgram, node: fx.Node, slopes: torch.Tens
     x, source = bound_arguments(node).values()
     below = add_parameter(program, f"{source.name}_below", slopes.reshape(1, -1, 1, 1).clone())
     above = add_parameter(program, f"{source.name}_above", 1 - slopes.reshape(1, -1, 1, 1))
-    call = program.graph.call_function
-    with program.graph.inserting_before(node):
-        positive = call(aten.mul.Tensor, (call(aten.relu.default, (x,)), above))
-        return call(aten.add.Tensor, (positive, call(aten.mul.Tensor, (x, below))))
+    call = Emitter(node).call
+    positive = call(aten.mul.Tensor, call(aten.relu.default, x), above)
+    return call(aten.add.Tensor, positive, call(aten.mul.Tensor, x, below))

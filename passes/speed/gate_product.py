@@ -20,7 +20,8 @@ from torch import fx
 from torch.export import ExportedProgram
 
 import passes.operators  # noqa: F401  (registers torch.ops.tlc)
-from passes.program import call_before, refresh, where
+from passes.emitter import Emitter
+from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import shape_expressions
 
@@ -42,7 +43,7 @@ def gate_product(program: ExportedProgram) -> PassResult:
             continue
         x, gate = factors
         source, _, _, *options = gate.args
-        product = call_before(node, _PRODUCTS[gate.target], x, source, *options)
+        product = Emitter(node).call(_PRODUCTS[gate.target], x, source, *options)
         node.replace_all_uses_with(product)
         rewrites.append(Rewrite("gate", where(node), "whole, then multiplied", "multiplied in parts"))
     if rewrites:

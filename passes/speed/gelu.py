@@ -15,6 +15,7 @@ import torch
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
 
@@ -27,11 +28,10 @@ def gelu(program: ExportedProgram) -> PassResult:
     for node in list(program.graph.nodes):
         if node.target is not aten.gelu.default or bound_arguments(node)["approximate"] != "none":
             continue
-        x, call = node.args[0], program.graph.call_function
-        with program.graph.inserting_before(node):
-            erf = call(aten.erf.default, (call(aten.div.Tensor, (x, math.sqrt(2))),))
-            doubled = call(aten.mul.Tensor, (x, call(aten.add.Tensor, (erf, 1.0))))
-            node.replace_all_uses_with(call(aten.mul.Tensor, (doubled, 0.5)))
+        x, call = node.args[0], Emitter(node).call
+        erf = call(aten.erf.default, call(aten.div.Tensor, x, math.sqrt(2)))
+        doubled = call(aten.mul.Tensor, x, call(aten.add.Tensor, erf, 1.0))
+        node.replace_all_uses_with(call(aten.mul.Tensor, doubled, 0.5))
         rewrites.append(Rewrite("GELU", where(node), "1 operator", "written out"))
     if rewrites:
         refresh(program)

@@ -23,6 +23,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter
 from passes.program import add_parameter, refresh, state, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import image_size, shape_expressions
@@ -135,10 +136,7 @@ def _taken(
         for tensor in (arguments["weight"], arguments["bias"])
     )
     geometry = (arguments["stride"], arguments["padding"], arguments["dilation"])
-    with program.graph.inserting_before(item):
-        taken = program.graph.call_function(node.target, (source, weight, bias, *geometry, groups))
-    taken.meta = {key: node.meta[key] for key in ("nn_module_stack", "stack_trace") if key in node.meta}
-    return taken
+    return Emitter(item, source=node).call(node.target, source, weight, bias, *geometry, groups)
 
 
 def _slice(

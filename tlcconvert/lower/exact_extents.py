@@ -20,6 +20,7 @@ import torch
 from onnxscript import ir
 from torch import fx
 
+from passes.emitter import Emitter, substitute
 from tlcconvert.lower.forms.extents import doubles, whole_ratio_of
 from tlcconvert.lower.forms.opset import op
 
@@ -50,10 +51,8 @@ def write_extents_exactly(graph: fx.Graph) -> None:
         form = _form(node)
         if form is None:
             continue
-        with graph.inserting_before(node):
-            exact = _in_whole_numbers(graph, form) or graph.call_function(whole_number, (form,))
-        exact.meta = dict(node.meta)
-        node.replace_all_uses_with(exact)
+        emit = Emitter(node)
+        substitute(node, _in_whole_numbers(emit, form) or emit.call(whole_number, form))
     graph.eliminate_dead_code()
 
 
@@ -70,7 +69,7 @@ def _form(value: Any) -> Any:
     return (name, *operands)
 
 
-def _in_whole_numbers(graph: fx.Graph, form: tuple[Any, ...]) -> fx.Node | None:
+def _in_whole_numbers(emit: Emitter, form: tuple[Any, ...]) -> fx.Node | None:
     """``n * p // q`` as nodes, if the form is that for its only node, else None."""
     nodes = set(_nodes(form))
     if len(nodes) != 1:
@@ -84,9 +83,9 @@ def _in_whole_numbers(graph: fx.Graph, form: tuple[Any, ...]) -> fx.Node | None:
     if ratio is None:
         return None
     numerator, denominator = ratio
-    product = graph.call_function(operator.mul, (size, numerator))
+    product = emit.call(operator.mul, size, numerator)
     product.meta["val"] = size.meta["val"] * numerator
-    return graph.call_function(operator.floordiv, (product, denominator))
+    return emit.call(operator.floordiv, product, denominator)
 
 
 def _nodes(form: Any) -> list[fx.Node]:

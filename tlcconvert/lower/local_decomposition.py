@@ -19,6 +19,7 @@ from torch._dispatch.python import enable_python_dispatcher
 from torch.export import ExportedProgram
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from passes.emitter import place_of
 from passes.program import fake_mode, refresh
 from passes.quick_symbols import quick_symbols
 
@@ -60,9 +61,6 @@ def _traced(program: ExportedProgram, node: fx.Node, table: Table) -> fx.Graph:
 def _inline(traced: fx.Graph, node: fx.Node) -> None:
     copied: dict[fx.Node, fx.Node] = {}
     sources = iter(node.all_input_nodes)
-    place: dict[str, Any] = {
-        key: node.meta[key] for key in ("nn_module_stack", "stack_trace") if key in node.meta
-    }
     result: Any = None
     with node.graph.inserting_before(node):
         for part in traced.nodes:
@@ -72,7 +70,7 @@ def _inline(traced: fx.Graph, node: fx.Node) -> None:
                 result = fx.map_arg(part.args[0], copied.__getitem__)
             else:
                 copied[part] = node.graph.node_copy(part, copied.__getitem__)
-                copied[part].meta = part.meta | place
+                copied[part].meta = part.meta | place_of(node)
     _replace(node, result)
 
 

@@ -15,7 +15,8 @@ from onnxscript import optimizer
 from torch import fx
 from torch.export import ExportedProgram
 
-from passes.program import call_before, where, with_own_graph
+from passes.emitter import Emitter
+from passes.program import where, with_own_graph
 from passes.quick_symbols import quick_symbols
 from tlcconvert.capture.capture import silence
 from tlcconvert.capture.export_guards import drop_guards
@@ -114,7 +115,7 @@ def _ask_sizes_of_real_parts(program: ExportedProgram) -> None:
             continue
         source, axis = node.args
         if source.meta["val"].is_complex():
-            pairs = call_before(node, torch.ops.aten.view_as_real.default, source)
+            pairs = Emitter(node).call(torch.ops.aten.view_as_real.default, source)
             pairs.meta["val"] = torch.ops.aten.view_as_real.default(source.meta["val"])
             node.args = (pairs, axis)
 

@@ -18,9 +18,10 @@ from torch import fx
 
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter
+from passes.localize.axis import extent
 from passes.localize.layout import PixelLayout, PixelLayouts
 from passes.localize.lifted import (
-    Emitter,
     Grid,
     Lifted,
     Shape,
@@ -133,7 +134,7 @@ def as_map(emit: Emitter, source: fx.Node, layout: PixelLayout) -> fx.Node:
         return before
     if len(shape) == 4 and (layout.height_axis, layout.width_axis) == (2, 3):
         return source
-    height, width = emit.extent(layout.height), emit.extent(layout.width)
+    height, width = extent(emit, layout.height), extent(emit, layout.width)
     others = [axis for axis in range(len(shape)) if axis not in layout.axes]
     if others + list(layout.axes) != list(range(len(shape))):
         source = emit.call(aten.permute.default, source, [*others, *layout.axes])
