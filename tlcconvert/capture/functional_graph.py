@@ -43,7 +43,10 @@ _FRESH = frozenset(
 
 
 def write_functionally(program: ExportedProgram) -> bool:
-    """Rewrites ``program`` in place; False where an operation is left that has to be traced to be functional."""
+    """Rewrites ``program`` in place; False where an operation is left that has to be traced to be functional.
+
+    A part of capture and no pass on what it yields: the answer decides whether the rewritten graph is kept at all.
+    """
     # Writes come first: who shares memory with whom is told by the operations as they were captured.
     known = all(rewrite(node) for rewrite in _REWRITES for node in list(program.graph.nodes))
     program.graph.eliminate_dead_code()

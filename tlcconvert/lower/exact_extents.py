@@ -19,8 +19,11 @@ import numpy as np
 import torch
 from onnxscript import ir
 from torch import fx
+from torch.export import ExportedProgram
 
 from passes.emitter import Emitter, substitute
+from passes.program import where
+from passes.result import PassResult, Rewrite
 from tlcconvert.lower.forms.extents import doubles, whole_ratio_of
 from tlcconvert.lower.forms.opset import op
 
@@ -43,17 +46,22 @@ def whole_number(form: tuple[Any, ...]) -> int:
     return int(_evaluated(form))
 
 
-def write_extents_exactly(graph: fx.Graph) -> None:
-    """Replaces every whole number made of floating-point sizes, in place; ``graph`` can only be lowered then."""
-    for node in list(graph.nodes):
+def write_extents_exactly(program: ExportedProgram) -> PassResult:
+    """Replaces every whole number made of floating-point sizes, in place; ``program`` can only be lowered then."""
+    rewrites = []
+    for node in list(program.graph.nodes):
         if node.op != "call_function" or node.target not in _ROUNDED or len(node.args) != 1:
             continue
         form = _form(node)
         if form is None:
             continue
         emit = Emitter(node)
-        substitute(node, _in_whole_numbers(emit, form) or emit.call(whole_number, form))
-    graph.eliminate_dead_code()
+        whole = _in_whole_numbers(emit, form)
+        substitute(node, whole or emit.call(whole_number, form))
+        after = "in double" if whole is None else "in whole numbers"
+        rewrites.append(Rewrite("size", where(node), "in floating point", after))
+    program.graph.eliminate_dead_code()
+    return PassResult(tuple(rewrites))
 
 
 def _form(value: Any) -> Any:

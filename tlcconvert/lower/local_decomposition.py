@@ -20,15 +20,16 @@ from torch.export import ExportedProgram
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from passes.emitter import place_of
-from passes.program import fake_mode, refresh
+from passes.program import fake_mode, refresh, where
 from passes.quick_symbols import quick_symbols
+from passes.result import PassResult, Rewrite
 
 Table = Mapping[Any, Callable[..., Any]]
 
 
 def decompose(
     program: ExportedProgram, table: Table, is_meant: Callable[[fx.Node], bool] = lambda _: True
-) -> None:
+) -> PassResult:
     """Replaces every call of an operator in ``table`` that ``is_meant`` by what the table makes of it, in place."""
     found = [
         node
@@ -36,10 +37,12 @@ def decompose(
         if node.op == "call_function" and node.target in table and is_meant(node)
     ]
     if not found:
-        return
+        return PassResult()
+    rewrites = [Rewrite("decomposition", where(node), str(node.target), "its parts") for node in found]
     for node in found:
         _inline(_traced(program, node, table), node)
     refresh(program)
+    return PassResult(tuple(rewrites))
 
 
 def _traced(program: ExportedProgram, node: fx.Node, table: Table) -> fx.Graph:
