@@ -18,6 +18,7 @@ and a transposition of the attention matrix are read off the graph.
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,7 +34,10 @@ from passes.emitter import Emitter
 from passes.localize.doors.door import as_map
 from passes.localize.layout import PixelLayout, PixelLayouts
 from passes.localize.window import FeatureMap
+from passes.not_taken import not_taken
 from passes.sizes import ImageSize, shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 tlc = torch.ops.tlc
@@ -119,14 +123,18 @@ def _match(
         return None
     query, key = (gram.right, gram.left) if activated.is_transposed else (gram.left, gram.right)
     if not all(layouts[values].is_same_map(layouts[operand]) for operand in (query, key)):
+        not_taken(_log, node, "queries, keys and values are of different maps")
         return None
-    if not _fit(node, query, layouts) or any(
-        not _is_one_per_head(factor.node, node) for factor in gram.factors
-    ):
+    if not _fit(node, query, layouts):
+        not_taken(_log, node, "its heads are not those of its queries")
+        return None
+    if any(not _is_one_per_head(factor.node, node) for factor in gram.factors):
+        not_taken(_log, node, "its scores have factors that are not one number for each head")
         return None
     query, first = _without_norm(query, layouts)
     key, second = _without_norm(key, layouts)
     if first != second:
+        not_taken(_log, node, "queries and keys are not normalised alike")
         return None
     return ChannelAttention(
         node,

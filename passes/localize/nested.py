@@ -15,6 +15,7 @@ values of different windows: the mean over a window of (x[p] - m[p])^2 is not th
 
 from __future__ import annotations
 
+import logging
 import operator
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,9 +31,12 @@ from passes.localize.component import components
 from passes.localize.doors import Door, match
 from passes.localize.doors.variance import correction_of
 from passes.localize.layout import pixel_layouts
+from passes.not_taken import not_taken
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import ImageSize, image_size, shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 
@@ -129,6 +133,9 @@ def match_nested(door: Door, statistics: Collection[fx.Node], image: ImageSize) 
         return None
     result = formula(door, form, base is not None)
     if result is None:
+        not_taken(
+            _log, door.node, "no formula for a variance of squares, or an extreme of squared or scaled pixels"
+        )
         return None
     if not bound_arguments(door.node).get("keepdim", True):
         result = call(aten.squeeze.dims, result, list(door.axes))

@@ -13,6 +13,7 @@ global and stay. Half instance norm (HINet, CVPR workshops 2021) is the first fo
 
 from __future__ import annotations
 
+import logging
 import math
 import operator
 from collections.abc import Callable
@@ -29,7 +30,10 @@ from passes.localize.doors.door import as_map
 from passes.localize.layout import PixelLayout, PixelLayouts
 from passes.localize.nested import is_mean_of
 from passes.localize.window import FeatureMap
+from passes.not_taken import not_taken
 from passes.sizes import shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 tlc = torch.ops.tlc
@@ -64,7 +68,11 @@ def match(node: fx.Node, layouts: PixelLayouts) -> Norm | None:
     if matcher is None or not isinstance(node.args[0], fx.Node) or node.args[0] not in layouts:
         return None
     norm = matcher(node, node.args[0], layouts[node.args[0]], bound_arguments(node))
-    if norm is None or (results := _results(node)) is None:
+    if norm is None:
+        return None
+    results = _results(node)
+    if results is None:
+        not_taken(_log, node, "its mean or deviation is read too")
         return None
     return replace(norm, results=results)
 

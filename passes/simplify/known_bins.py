@@ -16,6 +16,7 @@ where k = n, and q of them side by side where n = q * k.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import sympy
@@ -24,9 +25,12 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.emitter import Emitter, substitute
+from passes.not_taken import not_taken
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import expression, same, shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 
@@ -45,6 +49,7 @@ def known_bins(program: ExportedProgram) -> PassResult:
             continue
         pool = _with_known_bins(node)
         if pool is None:
+            not_taken(_log, node, "its bins are the whole map, or of different lengths at different sizes")
             continue
         target, args = pool
         substitute(node, Emitter(node).call(target, *args))

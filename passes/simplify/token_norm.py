@@ -15,6 +15,7 @@ follows, and nothing is transposed.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,11 +26,14 @@ from torch.export import ExportedProgram
 from passes.arguments import bound_arguments
 from passes.axis_order import axis_order
 from passes.emitter import Emitter
+from passes.not_taken import not_taken
 from passes.program import refresh, state, where
 from passes.result import PassResult, Rewrite
 from passes.simplify.common_subexpressions import share_common_subexpressions
 from passes.simplify.fold_constants import fold_constants
 from passes.sizes import same, shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 _VIEWS = (aten.reshape.default, aten.view.default, aten.flatten.using_ints)
@@ -43,18 +47,27 @@ def token_norm(program: ExportedProgram) -> PassResult:
     rewrites = []
     for node in list(program.graph.nodes):
         tokens = _tokens_behind(node)
-        region = None if tokens is None else _region(node, tokens, constants)
-        if region is None or not _is_worth_it(region, node):
+        if tokens is None:
             continue
-        assert tokens is not None
+        region = _region(node, tokens, constants)
+        if region is None:
+            not_taken(
+                _log,
+                node,
+                "something before it takes more than one token at a time, or its tokens are in another order",
+            )
+            continue
+        if not _is_worth_it(region, node):
+            not_taken(_log, node, "there is no norm before it, or its tokens are read elsewhere too")
+            continue
         node.replace_all_uses_with(_Emission(Emitter(node), region, constants).map_of(tokens))
         rewrites.append(Rewrite("norm of tokens", where(node), "on tokens", "on the map"))
-    if rewrites:
-        refresh(program)
-        fold_constants(program)
-        share_common_subexpressions(program.graph)
-        refresh(program)
-    return PassResult(tuple(rewrites))
+    if not rewrites:
+        return PassResult()
+    refresh(program)
+    tidied = fold_constants(program) + share_common_subexpressions(program.graph)
+    refresh(program)
+    return PassResult(tuple(rewrites)) + tidied
 
 
 def _tokens_behind(node: fx.Node) -> fx.Node | None:

@@ -12,15 +12,20 @@ maps are rewritten: a mean over the channels of a statistic is small.
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
 from passes.emitter import Emitter, substitute
+from passes.not_taken import not_taken
 from passes.program import add_parameter, refresh, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import image_size, shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 
@@ -31,7 +36,10 @@ def channel_mean(program: ExportedProgram) -> PassResult:
     weights: dict[tuple[int, torch.dtype], fx.Node] = {}
     rewrites = []
     for node in list(program.graph.nodes):
-        if not _is_channel_mean(node) or len(image.spatial_axes(shape_expressions(node))) != 2:
+        if not _is_channel_mean(node):
+            continue
+        if len(image.spatial_axes(shape_expressions(node))) != 2:
+            not_taken(_log, node, "it is no mean of a map, but of a statistic")
             continue
         channels = int(shape_expressions(node.args[0])[1])
         key = (channels, node.meta["val"].dtype)

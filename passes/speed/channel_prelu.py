@@ -11,15 +11,20 @@ computes as convolutions.
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
 from passes.emitter import Emitter
+from passes.not_taken import not_taken
 from passes.program import add_parameter, refresh, state, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 
@@ -33,6 +38,7 @@ def channel_prelu(program: ExportedProgram) -> PassResult:
             continue
         x, slopes = bound_arguments(node).values()
         if len(shape_expressions(x)) != 4 or slopes.name not in tensors:
+            not_taken(_log, node, "its slopes are no weights, or it is not of maps")
             continue
         node.replace_all_uses_with(_sum_of_products(program, node, tensors[slopes.name]))
         rewrites.append(Rewrite("PReLU", where(node), "slope per channel", "sum of products"))

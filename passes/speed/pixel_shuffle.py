@@ -12,6 +12,7 @@ second moves whole rows: a third of the time or less.
 
 from __future__ import annotations
 
+import logging
 import operator
 
 import torch
@@ -20,8 +21,11 @@ from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
 from passes.emitter import Emitter, substitute
+from passes.not_taken import not_taken
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 
@@ -30,7 +34,10 @@ def pixel_shuffle(program: ExportedProgram) -> PassResult:
     """Rewrites every pixel shuffle of a batch of maps, in place."""
     rewrites = []
     for node in list(program.graph.nodes):
-        if node.target is not aten.pixel_shuffle.default or node.meta["val"].dim() != 4:
+        if node.target is not aten.pixel_shuffle.default:
+            continue
+        if node.meta["val"].dim() != 4:
+            not_taken(_log, node, "it is not of a batch of maps")
             continue
         substitute(node, _interleaved(node))
         rewrites.append(Rewrite("pixel shuffle", where(node), "6 axes at once", "columns, then rows"))

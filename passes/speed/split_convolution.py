@@ -15,6 +15,7 @@ converted again. The products of a gate (NAFNet's SimpleGate) stay in that layou
 
 from __future__ import annotations
 
+import logging
 import operator
 from dataclasses import dataclass
 
@@ -24,9 +25,12 @@ from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
 from passes.emitter import Emitter
+from passes.not_taken import not_taken
 from passes.program import add_parameter, refresh, state, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import image_size, shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 _CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
@@ -55,10 +59,16 @@ def split_convolution(program: ExportedProgram) -> PassResult:
             continue
         whole = bound_arguments(split)["self"]
         items = _items(split, whole) if len(image.spatial_axes(shape_expressions(whole))) == 2 else None
-        if items is None or not all(_is_for_pointwise(item) for item in items):
+        if whole.target not in _CONVOLUTIONS or items is None:
+            continue
+        if not all(_is_for_pointwise(item) for item in items):
+            not_taken(_log, split, "its parts are read by more than pointwise operations")
             continue
         parts = _parts(items)
         if not all(_can_take(whole, part, tensors) for part in parts):
+            not_taken(
+                _log, split, "the convolution is read elsewhere, has computed weights, or groups across parts"
+            )
             continue
         for item, part in zip(items, parts, strict=True):
             item.replace_all_uses_with(_taken(program, whole, part, item, tensors))

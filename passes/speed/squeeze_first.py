@@ -13,6 +13,8 @@ layout for a convolution, while the product takes channels by pixels as they are
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from torch import fx
 from torch.export import ExportedProgram
@@ -20,8 +22,11 @@ from torch.export import ExportedProgram
 import passes.operators  # noqa: F401  (registers torch.ops.tlc)
 from passes.arguments import bound_arguments
 from passes.emitter import Emitter
+from passes.not_taken import not_taken
 from passes.program import add_parameter, refresh, state, where
 from passes.result import PassResult, Rewrite
+
+_log = logging.getLogger(__name__)
 
 aten, tlc = torch.ops.aten, torch.ops.tlc
 _LEAST_SQUEEZE = 4
@@ -50,13 +55,23 @@ def _is_squeezed_mean(node: fx.Node, tensors: dict[str, torch.Tensor]) -> bool:
         return False
     arguments = bound_arguments(node)
     mean, layer = arguments["input"], [arguments["weight"], arguments["bias"]]
-    if not _is_slower_than_a_convolution(mean) or len(mean.users) != 1 or arguments["groups"] != 1:
+    if not _is_slower_than_a_convolution(mean):
+        return False
+    if len(mean.users) != 1:
+        not_taken(_log, node, "the mean it squeezes is read elsewhere too")
         return False
     if not all(tensor is None or tensor.name in tensors for tensor in layer):
+        not_taken(_log, node, "its weights are computed")
         return False
     squeezed, channels, *kernel = layer[0].meta["val"].shape
     is_pointwise = kernel == [1, 1] and set(arguments["stride"]) == {1} and set(arguments["padding"]) == {0}
-    return is_pointwise and squeezed * _LEAST_SQUEEZE <= channels
+    if not is_pointwise or arguments["groups"] != 1:
+        not_taken(_log, node, "it does more than combine the channels of one window")
+        return False
+    if squeezed * _LEAST_SQUEEZE > channels:
+        not_taken(_log, node, f"it leaves {squeezed} of {channels} channels, which is too many to pay")
+        return False
+    return True
 
 
 def _is_slower_than_a_convolution(mean: fx.Node) -> bool:
