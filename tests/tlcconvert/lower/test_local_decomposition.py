@@ -8,6 +8,7 @@ from torch.export import Dim
 
 from passes.program import runnable
 from tlcconvert.lower.local_decomposition import decompose
+from tlcconvert.lower.moments_axis_by_axis import MOMENTS
 
 aten = torch.ops.aten
 
@@ -23,8 +24,7 @@ class Normalises(nn.Module):
 def test_an_operation_of_one_and_of_several_results_is_replaced_at_every_size() -> None:
     sizes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     program = torch.export.export(Normalises(), (torch.rand(2, 4, 6, 9),), dynamic_shapes=(sizes,))
-    known = torch._decomp.decomposition_table
-    table = {target: known[target] for target in (aten.var_mean.correction, aten.var.correction)}
+    table = {target: MOMENTS[target] for target in (aten.var_mean.correction, aten.var.correction)}
     result = decompose(program, table)
     assert sorted(rewrite.before for rewrite in result.rewrites) == sorted(map(str, table))
     targets = {node.target for node in program.graph.nodes if node.op == "call_function"}
