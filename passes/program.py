@@ -91,14 +91,6 @@ def add_parameter(program: ExportedProgram, name: str, tensor: torch.Tensor) -> 
     return node
 
 
-def call_before(anchor: fx.Node, target: Any, *args: Any, **kwargs: Any) -> fx.Node:
-    """A new node in front of ``anchor``, with the place of ``anchor`` in the source."""
-    with anchor.graph.inserting_before(anchor):
-        node = anchor.graph.call_function(target, args, kwargs)
-    node.meta |= {key: anchor.meta[key] for key in ("nn_module_stack", "stack_trace") if key in anchor.meta}
-    return node
-
-
 def fake_mode(program: ExportedProgram) -> Any:
     """The fake-tensor mode the program was captured in; it owns the symbolic sizes."""
     for node in program.graph.nodes:

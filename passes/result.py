@@ -40,9 +40,5 @@ class PassResult:
     rewrites: tuple[Rewrite, ...] = field(default=())
     skipped: tuple[Skipped, ...] = field(default=())
 
-    @property
-    def modified(self) -> bool:
-        return bool(self.rewrites)
-
     def __add__(self, other: PassResult) -> PassResult:
         return PassResult(self.rewrites + other.rewrites, self.skipped + other.skipped)

@@ -13,6 +13,7 @@ import torch
 from torch import fx
 
 from passes.arguments import ordered_arguments
+from passes.emitter import place_of
 
 
 class _Argument(fx.Proxy):
@@ -30,10 +31,14 @@ class _Argument(fx.Proxy):
 def replace(node: fx.Node, function: Callable[..., Any]) -> None:
     """Puts what ``function`` computes from the arguments of ``node`` in its place."""
     tracer = fx.proxy.GraphAppendingTracer(node.graph)
+    before = node.prev
     proxies: Callable[[fx.Node], Any] = lambda argument: _Argument(argument, tracer)  # noqa: E731
     arguments: Any = fx.map_arg(ordered_arguments(node), proxies)
     with node.graph.inserting_before(node):
         result = function(*arguments)
+    while (written := before.next) is not node:
+        written.meta |= place_of(node)
+        before = written
     result.node.meta["val"] = node.meta["val"]
     node.replace_all_uses_with(result.node)
     node.graph.erase_node(node)

@@ -51,6 +51,7 @@ DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
 def decompose(program: ExportedProgram, example: tuple[int, int]) -> ExportedProgram:
     """``program`` in ATen alone, with fresh symbols and no guards; ``program`` itself is not changed.
 
+    This builds another program, on symbols of its own, and so is no pass: there is nothing in place to report on.
     The new program reads the tensors of the old one.
 
     Args:

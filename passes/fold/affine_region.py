@@ -29,6 +29,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import END, ordered_arguments
+from passes.emitter import Emitter, substitute
 from passes.fold.affine_form import Form, NotAffineError, identity
 from passes.fold.affine_transfer import RULES, SPLITS, Transfer, activations, transfer
 from passes.fold.batch_norm import has_frozen_statistics
@@ -39,7 +40,6 @@ from passes.fold.region_proof import RegionProof, prove
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite, Skipped
 from passes.simplify.exact_constants import ExactConstants
-from passes.simplify.substitute import substitute
 from passes.sizes import expression
 
 _KIND = "affine region"
@@ -324,26 +324,23 @@ def _emit(region: _Region, work: _Work) -> fx.Node:
     bias = None
     if kernel.bias is not None:
         bias = work.constants.add(parameter_name(last, "bias"), kernel.bias, dtype, is_final=final)
-    with work.program.graph.inserting_before(last):
-        source = _bordered(region, work.program.graph)
-        padding = [ends[0] for ends in kernel.pad] if kernel.pads_itself else [0, 0]
-        steps = (list(kernel.stride), padding, list(kernel.dilation), kernel.groups)
-        return work.program.graph.call_function(torch.ops.aten.conv2d.default, (source, weight, bias, *steps))
+    emit = Emitter(last)
+    source = _bordered(region, emit)
+    padding = [ends[0] for ends in kernel.pad] if kernel.pads_itself else [0, 0]
+    steps = (list(kernel.stride), padding, list(kernel.dilation), kernel.groups)
+    return emit.call(torch.ops.aten.conv2d.default, source, weight, bias, *steps)
 
 
-def _bordered(region: _Region, graph: fx.Graph) -> fx.Node:
+def _bordered(region: _Region, emit: Emitter) -> fx.Node:
     """The root as the convolution reads it: cropped, and padded where it cannot pad by itself."""
     source, kernel = region.root, region.kernel
-    meta = {key: value for key, value in region.last.meta.items() if key != "val"}
     for dimension, (before, after) in zip((2, 3), kernel.crop, strict=True):
         if before or after:
             end = -after if after else END
-            source = graph.call_function(torch.ops.aten.slice.Tensor, (source, dimension, before, end))
-            source.meta = dict(meta)
+            source = emit.call(torch.ops.aten.slice.Tensor, source, dimension, before, end)
     if not kernel.pads_itself:
         rows, columns = kernel.pad
-        source = graph.call_function(torch.ops.aten.constant_pad_nd.default, (source, [*columns, *rows], 0.0))
-        source.meta = dict(meta)
+        source = emit.call(torch.ops.aten.constant_pad_nd.default, source, [*columns, *rows], 0.0)
     return source
 
 

@@ -21,11 +21,11 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
+from passes.emitter import substitute
 from passes.fold.output_channels import described, has_output_channels, scale_output
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite, Skipped
 from passes.simplify.exact_constants import ExactConstants
-from passes.simplify.substitute import substitute
 
 _KIND = "batch norm"
 _FROZEN = torch.ops.aten._native_batch_norm_legit_no_training.default

@@ -18,6 +18,7 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
+from passes.emitter import substitute
 from passes.fold.affine_form import NotAffineError, identity
 from passes.fold.affine_transfer import Transfer, transfer
 from passes.fold.channel_constants import ChannelConstants
@@ -25,7 +26,6 @@ from passes.fold.output_channels import TRANSPOSED_CONVOLUTIONS, described, has_
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite, Skipped
 from passes.simplify.exact_constants import ExactConstants
-from passes.simplify.substitute import substitute
 
 _KIND = "transposed convolution"
 _aten = torch.ops.aten

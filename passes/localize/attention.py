@@ -18,6 +18,7 @@ and a transposition of the attention matrix are read off the graph.
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,11 +30,14 @@ from torch import fx
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
 from passes.axis_order import MOVES, axis_order
+from passes.emitter import Emitter
 from passes.localize.doors.door import as_map
 from passes.localize.layout import PixelLayout, PixelLayouts
-from passes.localize.lifted import Emitter
 from passes.localize.window import FeatureMap
+from passes.not_taken import not_taken
 from passes.sizes import ImageSize, shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 tlc = torch.ops.tlc
@@ -52,12 +56,20 @@ class Matrix:
 
 
 @dataclass(frozen=True)
+class Factor:
+    """A number for each head, or the one the scores are divided by at ``quotient``."""
+
+    node: fx.Node
+    quotient: fx.Node | None = None
+
+
+@dataclass(frozen=True)
 class Gram:
     """``left @ right^T`` over pixels, times factors. ``left`` and ``right`` have flat pixels."""
 
     left: fx.Node
     right: fx.Node
-    factors: tuple[fx.Node, ...] = ()
+    factors: tuple[Factor, ...] = ()
     scale: float = 1.0
 
 
@@ -78,7 +90,7 @@ class ChannelAttention:
     layout: PixelLayout
     query: fx.Node
     key: fx.Node
-    factors: tuple[fx.Node, ...]
+    factors: tuple[Factor, ...]
     scale: float
     eps: float | None
     activation: str
@@ -111,12 +123,18 @@ def _match(
         return None
     query, key = (gram.right, gram.left) if activated.is_transposed else (gram.left, gram.right)
     if not all(layouts[values].is_same_map(layouts[operand]) for operand in (query, key)):
+        not_taken(_log, node, "queries, keys and values are of different maps")
         return None
-    if not _fit(node, query, layouts) or any(not _is_one_per_head(factor, node) for factor in gram.factors):
+    if not _fit(node, query, layouts):
+        not_taken(_log, node, "its heads are not those of its queries")
+        return None
+    if any(not _is_one_per_head(factor.node, node) for factor in gram.factors):
+        not_taken(_log, node, "its scores have factors that are not one number for each head")
         return None
     query, first = _without_norm(query, layouts)
     key, second = _without_norm(key, layouts)
     if first != second:
+        not_taken(_log, node, "queries and keys are not normalised alike")
         return None
     return ChannelAttention(
         node,
@@ -197,15 +215,11 @@ def _gram(matrix: Matrix | None, layouts: PixelLayouts, image: ImageSize) -> Gra
     return None
 
 
-def _times(gram: Gram, factor: Any, node: fx.Node) -> Gram | None:
+def _times(gram: Gram, factor: Any, node: fx.Node) -> Gram:
+    is_quotient = node.target is aten.div.Tensor
     if isinstance(factor, (int, float)):
-        return replace(
-            gram, scale=gram.scale * factor if node.target is aten.mul.Tensor else gram.scale / factor
-        )
-    if node.target is aten.div.Tensor:
-        factor = Emitter(node).call(aten.reciprocal.default, factor)
-        factor.meta["val"] = node.args[1].meta["val"]  # type: ignore[union-attr]
-    return replace(gram, factors=(*gram.factors, factor))
+        return replace(gram, scale=gram.scale / factor if is_quotient else gram.scale * factor)
+    return replace(gram, factors=(*gram.factors, Factor(factor, node if is_quotient else None)))
 
 
 def _is_one_per_head(factor: fx.Node, node: fx.Node) -> bool:
@@ -292,11 +306,14 @@ def attend_locally(attention: ChannelAttention, map_: FeatureMap, layouts: Pixel
     attention.node.replace_all_uses_with(_in_place(emit, attended, shape, pixels_last))
 
 
-def _temperature(emit: Emitter, factors: tuple[fx.Node, ...], head_axes: list[int]) -> fx.Node | None:
+def _temperature(emit: Emitter, factors: tuple[Factor, ...], head_axes: list[int]) -> fx.Node | None:
     """The product of all factors, broadcastable to [N, heads, c_q, c_k]; heads on several axes become one."""
     product: fx.Node | None = None
     for factor in factors:
-        product = factor if product is None else emit.call(aten.mul.Tensor, product, factor)
+        number = factor.node
+        if factor.quotient is not None:
+            number = Emitter(factor.quotient).call(aten.reciprocal.default, number)
+        product = number if product is None else emit.call(aten.mul.Tensor, product, number)
     if product is None or len(head_axes) < 2:
         return product
     each = emit.call(aten.expand.default, product, [*head_axes, 1, 1])

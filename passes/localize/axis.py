@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sympy
 from torch import fx
 
+from passes.emitter import Emitter
 from passes.sizes import shape_expressions
 
 
@@ -20,3 +21,9 @@ class Axis:
     @property
     def size(self) -> sympy.Expr:
         return shape_expressions(self.node)[self.index]
+
+
+def extent(emit: Emitter, axis: Axis) -> fx.Node | int:
+    """The number of elements along ``axis``: a number, or a node that reads it."""
+    size = axis.size
+    return int(size) if size.is_Integer else emit.size(axis.node, axis.index)

@@ -18,6 +18,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter, substitute
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import expression, same, shape_expressions
@@ -35,10 +36,7 @@ def unify_global_forms(program: ExportedProgram) -> PassResult:
         if replacement is None:
             continue
         target, args = replacement
-        with program.graph.inserting_before(node):
-            new = program.graph.call_function(target, args)
-        new.meta = dict(node.meta)
-        node.replace_all_uses_with(new)
+        substitute(node, Emitter(node).call(target, *args))
         rewrites.append(Rewrite("spelling of a statistic", where(node), str(node.target), str(target)))
     if rewrites:
         refresh(program)

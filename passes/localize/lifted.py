@@ -1,4 +1,4 @@
-"""A tensor of the window domain, and how nodes that compute on it are written into the graph.
+"""A tensor of the window domain, and the axes it is written with.
 
 Globally a statistic is one vector per image, of shape ``S = (s0, s1, ..., sr)`` with ``s0`` the batch. Locally
 there is one such vector per window. It is stored as
@@ -14,15 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 import torch
 from torch import fx
 
+from passes.emitter import Emitter
 from passes.localize.axis import Axis
 from passes.localize.window import FeatureMap
-from passes.program import call_before
 from passes.sizes import shape_expressions
 
 aten = torch.ops.aten
@@ -64,26 +63,6 @@ class Lifted:
     node: fx.Node
     shape: Shape
     grid: Grid
-
-
-@dataclass(frozen=True)
-class Emitter:
-    """Writes nodes in front of ``anchor`` and gives them its place in the source."""
-
-    anchor: fx.Node
-
-    def call(self, target: Any, *args: Any, **kwargs: Any) -> fx.Node:
-        return call_before(self.anchor, target, *args, **kwargs)
-
-    def size(self, node: fx.Node, axis: int) -> fx.Node:
-        return self.call(aten.sym_size.int, node, axis)
-
-    def extent(self, axis: Axis) -> fx.Node | int:
-        size = axis.size
-        return int(size) if size.is_Integer else self.size(axis.node, axis.index)
-
-    def reshape(self, node: fx.Node, shape: Sequence[fx.Node | int]) -> fx.Node:
-        return self.call(aten.reshape.default, node, list(shape))
 
 
 def broad_axes(shape: Sequence[sympy.Expr]) -> tuple[int, ...]:

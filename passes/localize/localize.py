@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from torch import fx
 from torch.export import ExportedProgram
 
+from passes.emitter import Emitter
 from passes.localize import attention, meeting, normalization
 from passes.localize.attention import ChannelAttention
 from passes.localize.audit import audit
@@ -31,7 +32,7 @@ from passes.localize.component import Component, ancestors_within, components
 from passes.localize.doors import Door, Doorway, match
 from passes.localize.global_forms import unify_global_forms
 from passes.localize.layout import PixelLayout, PixelLayouts, pixel_layouts
-from passes.localize.lifted import Emitter, Grid, Lifted, NotLiftable, aten
+from passes.localize.lifted import Grid, Lifted, NotLiftable, aten
 from passes.localize.nested import separate_nested
 from passes.localize.normalization import Norm
 from passes.localize.rules import Site, Value, lift
@@ -128,8 +129,8 @@ def _localize_norms(
         if norm is None:
             continue
         grid = _grid(norm.layout, image, training)
-        if normalization.normalize_locally(norm, grid.map, grid.ratio):
-            sites.append(_site(norm, grid.map, grid.ratio))
+        normalization.normalize_locally(norm, grid.map, grid.ratio)
+        sites.append(_site(norm, grid.map, grid.ratio))
     return sites
 
 
@@ -145,17 +146,26 @@ def _localize_component(
     """Lifts a component; a door that reaches something no rule covers is left out and the rest tried again."""
     blocked: dict[fx.Node, Skipped] = {}
     while len(blocked) < len(component.doors):
+        before = set(graph.nodes)
         try:
-            local = _lifted(component, blocked.keys(), graph, layouts, image, training)
+            local = _lifted(component, blocked.keys(), layouts, image, training)
         except _Blocked as stop:
+            _take_back(graph, before)
             doors = ancestors_within(stop.node, component) - blocked.keys()
             for door in doors:
                 blocked[door] = _left_global(component.doors[door], stop)
             continue
-        _rewire(component, local.values, graph, layouts)
+        _rewire(component, local.values, layouts)
         sites.extend(local.sites)
         break
     skipped.update(blocked)
+
+
+def _take_back(graph: fx.Graph, before: Collection[fx.Node]) -> None:
+    """Erases what an attempt wrote that was given up: a rule may find out half-way that it does not apply."""
+    for node in reversed(graph.nodes):
+        if node not in before:
+            graph.erase_node(node)
 
 
 class _Blocked(Exception):
@@ -180,7 +190,6 @@ class _Local:
 def _lifted(
     component: Component,
     blocked: Collection[fx.Node],
-    graph: fx.Graph,
     layouts: PixelLayouts,
     image: ImageSize,
     training: Training,
@@ -230,9 +239,7 @@ def _check_meeting(node: fx.Node, values: dict[fx.Node, Value], layouts: PixelLa
         raise _Blocked(node, str(reason)) from None
 
 
-def _rewire(
-    component: Component, values: dict[fx.Node, Value], graph: fx.Graph, layouts: PixelLayouts
-) -> None:
+def _rewire(component: Component, values: dict[fx.Node, Value], layouts: PixelLayouts) -> None:
     """Lets the nodes on the pixel side use the local statistics."""
     replicas: meeting.Replicas = {}
     for node in component.meetings:
@@ -244,12 +251,12 @@ def _rewire(
         if not statistics:
             continue
         if node.target is aten.sym_size.int:
-            _ask_local_batch(node, next(iter(statistics.values())), graph)
+            _ask_local_batch(node, next(iter(statistics.values())))
         else:
             meeting.meet(node, layouts[node], statistics, Emitter(node), replicas)
 
 
-def _ask_local_batch(node: fx.Node, lifted: Lifted, graph: fx.Graph) -> None:
+def _ask_local_batch(node: fx.Node, lifted: Lifted) -> None:
     """A size asked of the statistic is its batch; reading it there would keep the global one alive."""
     if node.args[1] == 0:
         node.replace_all_uses_with(Emitter(node).size(lifted.node, 0))

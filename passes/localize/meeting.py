@@ -19,9 +19,10 @@ import sympy
 import torch
 from torch import fx
 
-from passes.localize.axis import Axis
+from passes.emitter import Emitter
+from passes.localize.axis import Axis, extent
 from passes.localize.layout import PixelLayout, PixelLayouts
-from passes.localize.lifted import Emitter, Lifted, NotLiftable
+from passes.localize.lifted import Lifted, NotLiftable
 from passes.localize.pointwise_operator import is_pointwise
 from passes.localize.replicate import to_extent, to_own_map
 from passes.localize.rules.site import Value
@@ -73,6 +74,9 @@ def check(node: fx.Node, layouts: PixelLayouts, statistics: Mapping[fx.Node, Val
             if axis not in layout.axes
         ):
             raise NotLiftable("it is copied along channels and pixels at once")
+        if isinstance(lifted, Lifted) and not _is_over(lifted, layout):
+            for axis in (layout.height, layout.width):
+                _extent_source(node, axis)
 
 
 def check_order(meetings: Mapping[fx.Node, Mapping[fx.Node, Value]], layouts: PixelLayouts) -> None:
@@ -145,8 +149,7 @@ def _replicated(
     height, width = layout.height.size, layout.width.size
     key = (lifted.node, height, width)
     if key not in replicas:
-        own = lifted.grid.map
-        if same(height, own.height) and same(width, own.width):
+        if _is_over(lifted, layout):
             replicas[key] = to_own_map(emit, lifted).node
         else:
             extents = [_extent(emit, node, axis) for axis in (layout.height, layout.width)]
@@ -154,10 +157,25 @@ def _replicated(
     return replicas[key]
 
 
+def _is_over(lifted: Lifted, layout: PixelLayout) -> bool:
+    """Whether the statistic is taken over a map of the extents it is spread over."""
+    own = lifted.grid.map
+    return same(layout.height.size, own.height) and same(layout.width.size, own.width)
+
+
 def _extent(emit: Emitter, node: fx.Node, axis: Axis) -> Extent:
-    """The extent of ``axis``, read from an operand of ``node`` when ``axis`` belongs to ``node`` itself."""
+    source = _extent_source(node, axis)
+    return extent(emit, source) if isinstance(source, Axis) else source
+
+
+def _extent_source(node: fx.Node, axis: Axis) -> Axis | fx.Node:
+    """Where to read the extent of ``axis``: at an operand of ``node`` when ``axis`` belongs to ``node`` itself.
+
+    Raises:
+        NotLiftable: no operand tells it.
+    """
     if axis.node is not node:
-        return emit.extent(axis)
+        return axis
     for source in node.all_input_nodes:
         value = source.meta.get("val")
         if isinstance(value, torch.SymInt) and same(expression(value), axis.size):
@@ -165,5 +183,5 @@ def _extent(emit: Emitter, node: fx.Node, axis: Axis) -> Extent:
         if isinstance(value, torch.Tensor):
             for index, size in enumerate(shape_expressions(source)):
                 if same(size, axis.size):
-                    return emit.extent(Axis(source, index))
+                    return Axis(source, index)
     raise NotLiftable(f"nothing tells the extent {axis.size} of the map it is spread over")

@@ -13,10 +13,11 @@ global and stay. Half instance norm (HINet, CVPR workshops 2021) is the first fo
 
 from __future__ import annotations
 
+import logging
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -24,12 +25,15 @@ from torch import fx
 
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter
 from passes.localize.doors.door import as_map
 from passes.localize.layout import PixelLayout, PixelLayouts
-from passes.localize.lifted import Emitter
 from passes.localize.nested import is_mean_of
 from passes.localize.window import FeatureMap
+from passes.not_taken import not_taken
 from passes.sizes import shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 tlc = torch.ops.tlc
@@ -44,6 +48,7 @@ class Norm:
         kind: what the report calls it.
         groups: statistics per image, or None for one per channel.
         weight, bias: per channel, or None.
+        results: the nodes that stand for the normalised pixels.
     """
 
     node: fx.Node
@@ -54,14 +59,22 @@ class Norm:
     eps: float
     weight: fx.Node | None
     bias: fx.Node | None
+    results: tuple[fx.Node, ...] = ()
 
 
 def match(node: fx.Node, layouts: PixelLayouts) -> Norm | None:
-    """The normalisation ``node`` is, if it is one over a whole map."""
+    """The normalisation ``node`` is, if it is one over a whole map and nothing reads its mean or deviation."""
     matcher = _MATCHERS.get(node.target)
     if matcher is None or not isinstance(node.args[0], fx.Node) or node.args[0] not in layouts:
         return None
-    return matcher(node, node.args[0], layouts[node.args[0]], bound_arguments(node))
+    norm = matcher(node, node.args[0], layouts[node.args[0]], bound_arguments(node))
+    if norm is None:
+        return None
+    results = _results(node)
+    if results is None:
+        not_taken(_log, node, "its mean or deviation is read too")
+        return None
+    return replace(norm, results=results)
 
 
 def _instance_norm(
@@ -152,11 +165,8 @@ _MATCHERS: dict[Any, Callable[[fx.Node, fx.Node, PixelLayout, dict[str, Any]], N
 }
 
 
-def normalize_locally(norm: Norm, map_: FeatureMap, ratio: int | None = None) -> bool:
-    """Puts the local normalisation in the place of ``norm``; False where its statistics are used as well."""
-    results = _results(norm.node)
-    if results is None:
-        return False
+def normalize_locally(norm: Norm, map_: FeatureMap, ratio: int | None = None) -> None:
+    """Puts the local normalisation in the place of ``norm``."""
     emit = Emitter(norm.node)
     pixels = as_map(emit, norm.source, norm.layout)
     groups = _channel_count(norm) if norm.groups is None else norm.groups
@@ -169,9 +179,8 @@ def normalize_locally(norm: Norm, map_: FeatureMap, ratio: int | None = None) ->
         if parameter is not None:
             normalized = emit.call(target, normalized, emit.reshape(parameter, [1, -1, 1, 1]))
     result = from_map(emit, normalized, norm.source, norm.layout)
-    for node in results:
+    for node in norm.results:
         node.replace_all_uses_with(result)
-    return True
 
 
 def _channel_count(norm: Norm) -> int:
@@ -179,12 +188,12 @@ def _channel_count(norm: Norm) -> int:
     return math.prod(int(size) for axis, size in enumerate(shape) if axis and axis not in norm.layout.axes)
 
 
-def _results(node: fx.Node) -> list[fx.Node] | None:
+def _results(node: fx.Node) -> tuple[fx.Node, ...] | None:
     """The nodes that stand for the normalised pixels, or None where mean or deviation is read too."""
     if isinstance(node.meta["val"], torch.Tensor):
-        return [node]
+        return (node,)
     if all(user.target is operator.getitem and user.args[1] == 0 for user in node.users):
-        return list(node.users)
+        return tuple(node.users)
     return None
 
 

@@ -14,7 +14,9 @@ import torch
 from torch import fx
 
 import passes.operators  # noqa: F401  registers torch.ops.tlc
-from passes.localize.lifted import Emitter, Lifted, NotLiftable
+from passes.emitter import Emitter
+from passes.localize.axis import extent
+from passes.localize.lifted import Lifted, NotLiftable
 from passes.localize.window import FeatureMap
 
 tlc = torch.ops.tlc
@@ -24,7 +26,7 @@ def to_own_map(emit: Emitter, lifted: Lifted) -> Lifted:
     """One value per element of the map the windows slide over."""
     if not lifted.grid.is_interior:
         return lifted
-    height, width = emit.extent(lifted.grid.height), emit.extent(lifted.grid.width)
+    height, width = extent(emit, lifted.grid.height), extent(emit, lifted.grid.width)
     if lifted.grid.ratio is None:
         node = emit.call(tlc.replicate.default, lifted.node, height, width)
     else:
@@ -52,7 +54,7 @@ def to_one_grid(emit: Emitter, tensors: Sequence[Lifted]) -> list[Lifted]:
         raise NotLiftable("statistics of different parts of the image are combined")
     full = [to_own_map(emit, tensor) for tensor in tensors]
     finest = max((tensor.grid for tensor in full), key=lambda grid: _area(grid.map))
-    height, width = emit.extent(finest.height), emit.extent(finest.width)
+    height, width = extent(emit, finest.height), extent(emit, finest.width)
     return [
         tensor
         if tensor.grid.map.height == finest.map.height and tensor.grid.map.width == finest.map.width

@@ -18,10 +18,10 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
+from passes.emitter import substitute
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite, Skipped
 from passes.simplify.exact_constants import ExactConstants
-from passes.simplify.substitute import substitute
 
 _KIND = "constant"
 _LARGE = 2**20

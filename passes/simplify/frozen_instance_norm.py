@@ -19,9 +19,9 @@ import operator
 import torch
 from torch.export import ExportedProgram
 
+from passes.emitter import Emitter, substitute
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
-from passes.simplify.substitute import substitute
 
 _KIND = "instance norm with running statistics"
 
@@ -35,14 +35,10 @@ def frozen_instance_norm(program: ExportedProgram) -> PassResult:
         activation, weight, bias, mean, variance, use_input_stats, momentum, eps, _ = node.args
         if use_input_stats:
             continue
-        with program.graph.inserting_before(node):
-            norm = program.graph.call_function(
-                torch.ops.aten._native_batch_norm_legit_no_training.default,
-                (activation, weight, bias, mean, variance, momentum, eps),
-            )
-            result = program.graph.call_function(operator.getitem, (norm, 0))
-        substitute(node, result)
-        norm.meta = {key: value for key, value in node.meta.items() if key != "val"}
+        emit = Emitter(node)
+        batch_norm = torch.ops.aten._native_batch_norm_legit_no_training.default
+        norm = emit.call(batch_norm, activation, weight, bias, mean, variance, momentum, eps)
+        substitute(node, emit.call(operator.getitem, norm, 0))
         rewrites.append(Rewrite(_KIND, where(node), "instance_norm", "batch_norm"))
     if rewrites:
         refresh(program)

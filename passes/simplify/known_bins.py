@@ -16,6 +16,7 @@ where k = n, and q of them side by side where n = q * k.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import sympy
@@ -23,10 +24,13 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
-from passes.program import call_before, refresh, where
+from passes.emitter import Emitter, substitute
+from passes.not_taken import not_taken
+from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
-from passes.simplify.substitute import substitute
 from passes.sizes import expression, same, shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 
@@ -43,16 +47,20 @@ def known_bins(program: ExportedProgram) -> PassResult:
     for node in list(program.graph.nodes):
         if node.op != "call_function" or node.target not in _POOLS:
             continue
-        pooled = _with_known_bins(node)
-        if pooled is not None:
-            rewrites.append(Rewrite(_KIND, where(node), node.target.__name__, str(pooled.target)))
-            substitute(node, pooled)
+        pool = _with_known_bins(node)
+        if pool is None:
+            not_taken(_log, node, "its bins are the whole map, or of different lengths at different sizes")
+            continue
+        target, args = pool
+        substitute(node, Emitter(node).call(target, *args))
+        rewrites.append(Rewrite(_KIND, where(node), node.target.__name__, str(target)))
     if rewrites:
         refresh(program)
     return PassResult(tuple(rewrites))
 
 
-def _with_known_bins(node: fx.Node) -> fx.Node | None:
+def _with_known_bins(node: fx.Node) -> tuple[Any, tuple[Any, ...]] | None:
+    """The operator that takes the place of ``node``, and its arguments."""
     source, counts = node.args
     assert isinstance(source, fx.Node) and isinstance(counts, (list, tuple))
     extents = shape_expressions(source)[-len(counts) :]
@@ -62,11 +70,11 @@ def _with_known_bins(node: fx.Node) -> fx.Node | None:
     if len(single) == 2:
         return None
     if single and all(kept or count == 1 for kept, count in zip(is_kept, bins, strict=True)):
-        return call_before(node, aten.mean.dim, source, single, True)
+        return aten.mean.dim, (source, single, True)
     lengths = [_length(extent, count) for extent, count in zip(extents, bins, strict=True)]
     if None in lengths:
         return None
-    return call_before(node, _POOLS[node.target], source, lengths)
+    return _POOLS[node.target], (source, lengths)
 
 
 def _expression(size: Any) -> sympy.Expr:

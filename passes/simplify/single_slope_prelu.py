@@ -14,13 +14,18 @@ before it and do not fuse a PReLU.
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from torch.export import ExportedProgram
 
+from passes.emitter import Emitter, substitute
+from passes.not_taken import not_taken
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
 from passes.simplify.exact_constants import ExactConstants
-from passes.simplify.substitute import substitute
+
+_log = logging.getLogger(__name__)
 
 _KIND = "single-slope PReLU"
 
@@ -32,14 +37,14 @@ def single_slope_prelu(program: ExportedProgram) -> PassResult:
     for node in list(program.graph.find_nodes(op="call_function", target=torch.ops.aten.prelu.default)):
         activation, weight = node.args
         if weight not in constants.nodes:
+            not_taken(_log, node, "its slopes are computed from the input")
             continue
         slopes = constants.native(weight)
         if not torch.equal(slopes, slopes.flatten()[0].expand_as(slopes)):
+            not_taken(_log, node, "its channels have slopes of their own")
             continue
         slope = float(slopes.flatten()[0])
-        with program.graph.inserting_before(node):
-            leaky = program.graph.call_function(torch.ops.aten.leaky_relu.default, (activation, slope))
-        substitute(node, leaky)
+        substitute(node, Emitter(node).call(torch.ops.aten.leaky_relu.default, activation, slope))
         rewrites.append(Rewrite(_KIND, where(node), "prelu", "leaky_relu", f"slope {slope:.4g}"))
     if rewrites:
         refresh(program)

@@ -15,6 +15,7 @@ follows, and nothing is transposed.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,12 +25,16 @@ from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
 from passes.axis_order import axis_order
-from passes.program import call_before, refresh, state, where
+from passes.emitter import Emitter
+from passes.not_taken import not_taken
+from passes.program import refresh, state, where
 from passes.result import PassResult, Rewrite
 from passes.simplify.common_subexpressions import share_common_subexpressions
 from passes.simplify.fold_constants import fold_constants
 from passes.sizes import same, shape_expressions
 from passes.torch_internals.names import OpOverload
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 _VIEWS = (aten.reshape.default, aten.view.default, aten.flatten.using_ints)
@@ -43,18 +48,27 @@ def token_norm(program: ExportedProgram) -> PassResult:
     rewrites = []
     for node in list(program.graph.nodes):
         tokens = _tokens_behind(node)
-        region = None if tokens is None else _region(node, tokens, constants)
-        if region is None or not _is_worth_it(region, node):
+        if tokens is None:
             continue
-        assert tokens is not None
-        node.replace_all_uses_with(_Emission(node, region, constants).map_of(tokens))
+        region = _region(node, tokens, constants)
+        if region is None:
+            not_taken(
+                _log,
+                node,
+                "something before it takes more than one token at a time, or its tokens are in another order",
+            )
+            continue
+        if not _is_worth_it(region, node):
+            not_taken(_log, node, "there is no norm before it, or its tokens are read elsewhere too")
+            continue
+        node.replace_all_uses_with(_Emission(Emitter(node), region, constants).map_of(tokens))
         rewrites.append(Rewrite("norm of tokens", where(node), "on tokens", "on the map"))
-    if rewrites:
-        refresh(program)
-        fold_constants(program)
-        share_common_subexpressions(program.graph)
-        refresh(program)
-    return PassResult(tuple(rewrites))
+    if not rewrites:
+        return PassResult()
+    refresh(program)
+    tidied = fold_constants(program) + share_common_subexpressions(program.graph)
+    refresh(program)
+    return PassResult(tuple(rewrites)) + tidied
 
 
 def _tokens_behind(node: fx.Node) -> fx.Node | None:
@@ -159,21 +173,21 @@ def _is_worth_it(region: set[fx.Node], end: fx.Node) -> bool:
 
 @dataclass
 class _Emission:
-    """Writes a region once more in front of ``anchor``, with channels on axis 1."""
+    """Writes a region once more, with channels on axis 1."""
 
-    anchor: fx.Node
+    emit: Emitter
     region: set[fx.Node]
     constants: Any
     made: dict[fx.Node, fx.Node] = field(default_factory=dict)
 
     def map_of(self, node: fx.Node) -> fx.Node:
         if node not in self.made:
-            self.made[node] = self._emit(node)
+            self.made[node] = self._written(node)
         return self.made[node]
 
-    def _emit(self, node: fx.Node) -> fx.Node:
+    def _written(self, node: fx.Node) -> fx.Node:
         if node.name in self.constants:
-            return call_before(self.anchor, aten.reshape.default, node, [1, -1, 1, 1])
+            return self.emit.call(aten.reshape.default, node, [1, -1, 1, 1])
         if node not in self.region:
             map_ = _map_before(node)
             assert map_ is not None
@@ -185,23 +199,20 @@ class _Emission:
         if node.target in _VARIANCES:
             return self._variance(node)
         args = fx.map_arg(node.args, self.map_of)
-        return call_before(self.anchor, node.target, *args, **fx.map_arg(node.kwargs, self.map_of))
+        return self.emit.call(node.target, *args, **fx.map_arg(node.kwargs, self.map_of))
 
     def _layer_norm(
         self, input: fx.Node, weight: fx.Node | None, bias: fx.Node | None, eps: float, **_: Any
     ) -> fx.Node:
         centred = self._centred(self.map_of(input))
-        deviation = call_before(
-            self.anchor,
+        deviation = self.emit.call(
             aten.sqrt.default,
-            call_before(self.anchor, aten.add.Tensor, self._square_mean(centred), eps),
+            self.emit.call(aten.add.Tensor, self._square_mean(centred), eps),
         )
-        normal = call_before(self.anchor, aten.div.Tensor, centred, deviation)
+        normal = self.emit.call(aten.div.Tensor, centred, deviation)
         if weight is not None:
-            normal = call_before(self.anchor, aten.mul.Tensor, normal, self.map_of(weight))
-        return (
-            normal if bias is None else call_before(self.anchor, aten.add.Tensor, normal, self.map_of(bias))
-        )
+            normal = self.emit.call(aten.mul.Tensor, normal, self.map_of(weight))
+        return normal if bias is None else self.emit.call(aten.add.Tensor, normal, self.map_of(bias))
 
     def _variance(self, node: fx.Node) -> fx.Node:
         arguments = bound_arguments(node)
@@ -211,13 +222,13 @@ class _Emission:
         biased = self._square_mean(self._centred(self.map_of(node.all_input_nodes[0])))
         if correction == 0:
             return biased
-        return call_before(self.anchor, aten.mul.Tensor, biased, channels / (channels - correction))
+        return self.emit.call(aten.mul.Tensor, biased, channels / (channels - correction))
 
     def _centred(self, map_: fx.Node) -> fx.Node:
-        return call_before(self.anchor, aten.sub.Tensor, map_, self._mean(map_))
+        return self.emit.call(aten.sub.Tensor, map_, self._mean(map_))
 
     def _square_mean(self, map_: fx.Node) -> fx.Node:
-        return self._mean(call_before(self.anchor, aten.mul.Tensor, map_, map_))
+        return self._mean(self.emit.call(aten.mul.Tensor, map_, map_))
 
     def _mean(self, map_: fx.Node) -> fx.Node:
-        return call_before(self.anchor, aten.mean.dim, map_, [1], True)
+        return self.emit.call(aten.mean.dim, map_, [1], True)

@@ -12,14 +12,20 @@ maps are rewritten: a mean over the channels of a statistic is small.
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter, substitute
+from passes.not_taken import not_taken
 from passes.program import add_parameter, refresh, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import image_size, shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 
@@ -30,14 +36,17 @@ def channel_mean(program: ExportedProgram) -> PassResult:
     weights: dict[tuple[int, torch.dtype], fx.Node] = {}
     rewrites = []
     for node in list(program.graph.nodes):
-        if not _is_channel_mean(node) or len(image.spatial_axes(shape_expressions(node))) != 2:
+        if not _is_channel_mean(node):
+            continue
+        if len(image.spatial_axes(shape_expressions(node))) != 2:
+            not_taken(_log, node, "it is no mean of a map, but of a statistic")
             continue
         channels = int(shape_expressions(node.args[0])[1])
         key = (channels, node.meta["val"].dtype)
         if key not in weights:
             row = torch.full((1, channels), 1 / channels, dtype=key[1])
             weights[key] = add_parameter(program, f"mean_of_{channels}_channels", row)
-        node.replace_all_uses_with(_product(program.graph, node, weights[key], channels))
+        substitute(node, _product(node, weights[key], channels))
         rewrites.append(Rewrite("mean over channels", where(node), "mean", "matrix product"))
     if rewrites:
         refresh(program)
@@ -53,12 +62,9 @@ def _is_channel_mean(node: fx.Node) -> bool:
     return is_over_channels and arguments["keepdim"] and arguments["dtype"] is None and shape[1].is_Integer
 
 
-def _product(graph: fx.Graph, node: fx.Node, weights: fx.Node, channels: int) -> fx.Node:
-    source = node.args[0]
-    with graph.inserting_before(node):
-        batch, height, width = (graph.call_function(aten.sym_size.int, (source, axis)) for axis in (0, 2, 3))
-        columns = graph.call_function(aten.reshape.default, (source, [batch, channels, -1]))
-        means = graph.call_function(aten.matmul.default, (weights, columns))
-        result = graph.call_function(aten.reshape.default, (means, [batch, 1, height, width]))
-        result.meta = dict(node.meta)
-        return result
+def _product(node: fx.Node, weights: fx.Node, channels: int) -> fx.Node:
+    emit, source = Emitter(node), node.all_input_nodes[0]
+    batch, height, width = (emit.size(source, axis) for axis in (0, 2, 3))
+    columns = emit.reshape(source, [batch, channels, -1])
+    means = emit.call(aten.matmul.default, weights, columns)
+    return emit.reshape(means, [batch, 1, height, width])

@@ -11,14 +11,20 @@ computes as convolutions.
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter
+from passes.not_taken import not_taken
 from passes.program import add_parameter, refresh, state, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 
@@ -32,6 +38,7 @@ def channel_prelu(program: ExportedProgram) -> PassResult:
             continue
         x, slopes = bound_arguments(node).values()
         if len(shape_expressions(x)) != 4 or slopes.name not in tensors:
+            not_taken(_log, node, "its slopes are no weights, or it is not of maps")
             continue
         node.replace_all_uses_with(_sum_of_products(program, node, tensors[slopes.name]))
         rewrites.append(Rewrite("PReLU", where(node), "slope per channel", "sum of products"))
@@ -44,7 +51,6 @@ def _sum_of_products(program: ExportedProgram, node: fx.Node, slopes: torch.Tens
     x, source = bound_arguments(node).values()
     below = add_parameter(program, f"{source.name}_below", slopes.reshape(1, -1, 1, 1).clone())
     above = add_parameter(program, f"{source.name}_above", 1 - slopes.reshape(1, -1, 1, 1))
-    call = program.graph.call_function
-    with program.graph.inserting_before(node):
-        positive = call(aten.mul.Tensor, (call(aten.relu.default, (x,)), above))
-        return call(aten.add.Tensor, (positive, call(aten.mul.Tensor, (x, below))))
+    call = Emitter(node).call
+    positive = call(aten.mul.Tensor, call(aten.relu.default, x), above)
+    return call(aten.add.Tensor, positive, call(aten.mul.Tensor, x, below))

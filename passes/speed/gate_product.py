@@ -13,6 +13,7 @@ reshaped, which copies only where it leaves the network.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
@@ -20,9 +21,13 @@ from torch import fx
 from torch.export import ExportedProgram
 
 import passes.operators  # noqa: F401  (registers torch.ops.tlc)
-from passes.program import call_before, refresh, where
+from passes.emitter import Emitter
+from passes.not_taken import not_taken
+from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten, tlc = torch.ops.aten, torch.ops.tlc
 _PRODUCTS: dict[Any, Any] = {
@@ -35,14 +40,15 @@ def gate_product(program: ExportedProgram) -> PassResult:
     """Rewrites every product of a map with a gate nothing else reads, in place."""
     rewrites = []
     for node in list(program.graph.nodes):
-        if node.target is not aten.mul.Tensor or _is_result(node):
-            continue
-        factors = _factors(node)
+        factors = _factors(node) if node.target is aten.mul.Tensor else None
         if factors is None:
+            continue
+        if _is_result(node):
+            not_taken(_log, node, "it is a result of the network")
             continue
         x, gate = factors
         source, _, _, *options = gate.args
-        product = call_before(node, _PRODUCTS[gate.target], x, source, *options)
+        product = Emitter(node).call(_PRODUCTS[gate.target], x, source, *options)
         node.replace_all_uses_with(product)
         rewrites.append(Rewrite("gate", where(node), "whole, then multiplied", "multiplied in parts"))
     if rewrites:
@@ -58,12 +64,11 @@ def _factors(product: fx.Node) -> tuple[fx.Node, fx.Node] | None:
     """The map and the gate ``product`` multiplies; None for any other product."""
     first, second = product.args
     for x, gate in ((first, second), (second, first)):
-        if not (isinstance(x, fx.Node) and isinstance(gate, fx.Node) and _is_gate_for_one(gate)):
+        if not isinstance(x, fx.Node) or not isinstance(gate, fx.Node) or gate.target not in _PRODUCTS:
+            continue
+        if len(gate.users) > 1:
+            not_taken(_log, product, "its gate is read elsewhere too")
             continue
         if shape_expressions(x) == shape_expressions(gate) == shape_expressions(product):
             return x, gate
     return None
-
-
-def _is_gate_for_one(node: fx.Node) -> bool:
-    return node.target in _PRODUCTS and len(node.users) == 1

@@ -12,14 +12,20 @@ second moves whole rows: a third of the time or less.
 
 from __future__ import annotations
 
+import logging
 import operator
 
 import torch
 from torch import fx
 from torch.export import ExportedProgram
 
+from passes.arguments import bound_arguments
+from passes.emitter import Emitter, substitute
+from passes.not_taken import not_taken
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 
@@ -28,27 +34,27 @@ def pixel_shuffle(program: ExportedProgram) -> PassResult:
     """Rewrites every pixel shuffle of a batch of maps, in place."""
     rewrites = []
     for node in list(program.graph.nodes):
-        if node.target is not aten.pixel_shuffle.default or node.meta["val"].dim() != 4:
+        if node.target is not aten.pixel_shuffle.default:
             continue
-        node.replace_all_uses_with(_interleaved(program.graph, node))
+        if node.meta["val"].dim() != 4:
+            not_taken(_log, node, "it is not of a batch of maps")
+            continue
+        substitute(node, _interleaved(node))
         rewrites.append(Rewrite("pixel shuffle", where(node), "6 axes at once", "columns, then rows"))
     if rewrites:
         refresh(program)
     return PassResult(tuple(rewrites))
 
 
-def _interleaved(graph: fx.Graph, node: fx.Node) -> fx.Node:
-    source, factor = node.args
+def _interleaved(node: fx.Node) -> fx.Node:
+    source, factor = bound_arguments(node).values()
     channels = int(node.meta["val"].shape[1])
-    call = graph.call_function
-    with graph.inserting_before(node):
-        batch, height, width = (call(aten.sym_size.int, (source, axis)) for axis in (0, 2, 3))
-        area = call(operator.mul, (height, width))
-        tall, wide = (call(operator.mul, (size, factor)) for size in (height, width))
-        phases = call(aten.reshape.default, (source, [batch, channels, factor, factor, area]))
-        columns = call(aten.transpose.int, (phases, 3, 4))
-        rows = call(aten.reshape.default, (columns, [batch, channels, factor, height, wide]))
-        interleaved = call(aten.transpose.int, (rows, 2, 3))
-        result = call(aten.reshape.default, (interleaved, [batch, channels, tall, wide]))
-    result.meta = dict(node.meta)
-    return result
+    emit = Emitter(node)
+    batch, height, width = (emit.size(source, axis) for axis in (0, 2, 3))
+    area = emit.call(operator.mul, height, width)
+    tall, wide = (emit.call(operator.mul, size, factor) for size in (height, width))
+    phases = emit.reshape(source, [batch, channels, factor, factor, area])
+    columns = emit.call(aten.transpose.int, phases, 3, 4)
+    rows = emit.reshape(columns, [batch, channels, factor, height, wide])
+    interleaved = emit.call(aten.transpose.int, rows, 2, 3)
+    return emit.reshape(interleaved, [batch, channels, tall, wide])

@@ -15,6 +15,7 @@ converted again. The products of a gate (NAFNet's SimpleGate) stay in that layou
 
 from __future__ import annotations
 
+import logging
 import operator
 from dataclasses import dataclass
 
@@ -23,10 +24,14 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter
+from passes.not_taken import not_taken
 from passes.program import add_parameter, refresh, state, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import image_size, shape_expressions
 from passes.torch_internals.names import OpOverload
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 _CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
@@ -55,10 +60,16 @@ def split_convolution(program: ExportedProgram) -> PassResult:
             continue
         whole = bound_arguments(split)["self"]
         items = _items(split, whole) if len(image.spatial_axes(shape_expressions(whole))) == 2 else None
-        if items is None or not all(_is_for_pointwise(item) for item in items):
+        if whole.target not in _CONVOLUTIONS or items is None:
+            continue
+        if not all(_is_for_pointwise(item) for item in items):
+            not_taken(_log, split, "its parts are read by more than pointwise operations")
             continue
         parts = _parts(items)
         if not all(_can_take(whole, part, tensors) for part in parts):
+            not_taken(
+                _log, split, "the convolution is read elsewhere, has computed weights, or groups across parts"
+            )
             continue
         for item, part in zip(items, parts, strict=True):
             item.replace_all_uses_with(_taken(program, whole, part, item, tensors))
@@ -135,10 +146,7 @@ def _taken(
         for tensor in (arguments["weight"], arguments["bias"])
     )
     geometry = (arguments["stride"], arguments["padding"], arguments["dilation"])
-    with program.graph.inserting_before(item):
-        taken = program.graph.call_function(node.target, (source, weight, bias, *geometry, groups))
-    taken.meta = {key: node.meta[key] for key in ("nn_module_stack", "stack_trace") if key in node.meta}
-    return taken
+    return Emitter(item, source=node).call(node.target, source, weight, bias, *geometry, groups)
 
 
 def _slice(

@@ -13,14 +13,20 @@ layout for a convolution, while the product takes channels by pixels as they are
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from torch import fx
 from torch.export import ExportedProgram
 
 import passes.operators  # noqa: F401  (registers torch.ops.tlc)
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter
+from passes.not_taken import not_taken
 from passes.program import add_parameter, refresh, state, where
 from passes.result import PassResult, Rewrite
+
+_log = logging.getLogger(__name__)
 
 aten, tlc = torch.ops.aten, torch.ops.tlc
 _LEAST_SQUEEZE = 4
@@ -49,13 +55,23 @@ def _is_squeezed_mean(node: fx.Node, tensors: dict[str, torch.Tensor]) -> bool:
         return False
     arguments = bound_arguments(node)
     mean, layer = arguments["input"], [arguments["weight"], arguments["bias"]]
-    if not _is_slower_than_a_convolution(mean) or len(mean.users) != 1 or arguments["groups"] != 1:
+    if not _is_slower_than_a_convolution(mean):
+        return False
+    if len(mean.users) != 1:
+        not_taken(_log, node, "the mean it squeezes is read elsewhere too")
         return False
     if not all(tensor is None or tensor.name in tensors for tensor in layer):
+        not_taken(_log, node, "its weights are computed")
         return False
     squeezed, channels, *kernel = layer[0].meta["val"].shape
     is_pointwise = kernel == [1, 1] and set(arguments["stride"]) == {1} and set(arguments["padding"]) == {0}
-    return is_pointwise and squeezed * _LEAST_SQUEEZE <= channels
+    if not is_pointwise or arguments["groups"] != 1:
+        not_taken(_log, node, "it does more than combine the channels of one window")
+        return False
+    if squeezed * _LEAST_SQUEEZE > channels:
+        not_taken(_log, node, f"it leaves {squeezed} of {channels} channels, which is too many to pay")
+        return False
+    return True
 
 
 def _is_slower_than_a_convolution(mean: fx.Node) -> bool:
@@ -71,9 +87,8 @@ def _squeezed_first(program: ExportedProgram, node: fx.Node, tensors: dict[str, 
     source, *window = mean.args
     if not _comes_from_convolution(source):
         return _mean_of_product(program, node, tensors)
-    with program.graph.inserting_before(node):
-        squeezed = program.graph.call_function(aten.conv2d.default, (source, layer["weight"], layer["bias"]))
-        return program.graph.call_function(mean.target, (squeezed, *window))
+    squeezed = Emitter(node).call(aten.conv2d.default, source, layer["weight"], layer["bias"])
+    return Emitter(node, source=mean).call(mean.target, squeezed, *window)
 
 
 def _comes_from_convolution(source: fx.Node) -> bool:
@@ -86,17 +101,17 @@ def _comes_from_convolution(source: fx.Node) -> bool:
 def _mean_of_product(program: ExportedProgram, node: fx.Node, tensors: dict[str, torch.Tensor]) -> fx.Node:
     layer = bound_arguments(node)
     weight, bias = layer["weight"], layer["bias"]
-    source, window_height, window_width = layer["input"].args
+    mean = layer["input"]
+    source, *window = mean.args
     squeezed, channels = tensors[weight.name].shape[:2]
     matrix = add_parameter(program, f"{weight.name}_matrix", tensors[weight.name].flatten(1).clone())
     shift = None
     if bias is not None:
         shift = add_parameter(program, f"{bias.name}_map", tensors[bias.name].reshape(1, -1, 1, 1).clone())
-    call = program.graph.call_function
-    with program.graph.inserting_before(node):
-        batch, height, width = (call(aten.sym_size.int, (source, axis)) for axis in (0, 2, 3))
-        columns = call(aten.reshape.default, (source, [batch, channels, -1]))
-        product = call(aten.matmul.default, (matrix, columns))
-        map_ = call(aten.reshape.default, (product, [batch, squeezed, height, width]))
-        moved = call(tlc.local_mean.default, (map_, window_height, window_width))
-        return moved if shift is None else call(aten.add.Tensor, (moved, shift))
+    emit = Emitter(node)
+    batch, height, width = (emit.size(source, axis) for axis in (0, 2, 3))
+    columns = emit.reshape(source, [batch, channels, -1])
+    product = emit.call(aten.matmul.default, matrix, columns)
+    map_ = emit.reshape(product, [batch, squeezed, height, width])
+    moved = Emitter(node, source=mean).call(mean.target, map_, *window)
+    return moved if shift is None else emit.call(aten.add.Tensor, moved, shift)

@@ -13,6 +13,7 @@ processor. Where the channels would grow by more than an eighth, nothing is done
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 import torch
@@ -21,8 +22,11 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
+from passes.not_taken import not_taken
 from passes.program import add_parameter, refresh, state, where
 from passes.result import PassResult, Rewrite
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 _CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
@@ -62,7 +66,15 @@ def whole_channel_blocks(program: ExportedProgram) -> PassResult:
         if not _is_depthwise(node):
             continue
         region = _region(node, tensors)
-        if region is None or not 0 < region.missing * _MOST_GROWTH <= region.channels:
+        if region is None:
+            not_taken(_log, node, "an operation around it cannot take more channels")
+            continue
+        if not region.missing:
+            continue
+        if region.missing * _MOST_GROWTH > region.channels:
+            not_taken(
+                _log, node, f"{region.missing} channels more than {region.channels} are too many to pay"
+            )
             continue
         _fill_up(program, region, tensors)
         tensors = state(program)

@@ -21,6 +21,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import ordered_arguments
+from passes.emitter import Emitter, substitute
 from passes.torch_internals.names import HigherOrderOperator, OpOverload, overload_name, schema_of
 from tlcconvert.torch_internals.composite_operators import is_composite
 from tlcconvert.torch_internals.shared_storage import share_storage
@@ -45,28 +46,31 @@ _FRESH = frozenset(
 
 
 def write_functionally(program: ExportedProgram) -> bool:
-    """Rewrites ``program`` in place; False where an operation is left that has to be traced to be functional."""
+    """Rewrites ``program`` in place; False where an operation is left that has to be traced to be functional.
+
+    A part of capture and no pass on what it yields: the answer decides whether the rewritten graph is kept at all.
+    """
     # Writes come first: who shares memory with whom is told by the operations as they were captured.
-    known = all(rewrite(node, program.graph) for rewrite in _REWRITES for node in list(program.graph.nodes))
+    known = all(rewrite(node) for rewrite in _REWRITES for node in list(program.graph.nodes))
     program.graph.eliminate_dead_code()
     program.graph_module.recompile()
     return known
 
 
-def _write(node: fx.Node, graph: fx.Graph) -> bool:
+def _write(node: fx.Node) -> bool:
     target = node.target
     if not isinstance(target, OpOverload):
         is_submodule = isinstance(target, HigherOrderOperator)
         return node.op in ("placeholder", "output") or (node.op == "call_function" and not is_submodule)
-    return not schema_of(target).is_mutable or _write_out_of_place(node, graph)
+    return not schema_of(target).is_mutable or _write_out_of_place(node)
 
 
-def _copy_or_view(node: fx.Node, graph: fx.Graph) -> bool:
+def _copy_or_view(node: fx.Node) -> bool:
     target = node.target
     if not isinstance(target, OpOverload) or not is_composite(target) or not _may_alias(target):
         return True
     rule = _ALIASING.get(target)
-    return rule is not None and rule(node, graph)
+    return rule is not None and rule(node)
 
 
 def _may_alias(target: OpOverload) -> bool:
@@ -76,14 +80,13 @@ def _may_alias(target: OpOverload) -> bool:
     return any(argument.alias_info is not None for argument in schema_of(target).arguments)
 
 
-def _write_out_of_place(node: fx.Node, graph: fx.Graph) -> bool:
+def _write_out_of_place(node: fx.Node) -> bool:
     changed, functional = node.args[0], _out_of_place(node.target)
     if functional is None or not isinstance(changed, fx.Node) or not _has_memory_of_its_own(changed):
         return False
     if changed.meta["val"].dtype != node.meta["val"].dtype:
         return False
-    with graph.inserting_before(node):
-        result = graph.call_function(functional, node.args, node.kwargs)
+    result = Emitter(node).call(functional, *node.args, **node.kwargs)
     _take_place(node, result)
     changed.replace_all_uses_with(result, lambda user: user is not result and user > result)
     return True
@@ -131,122 +134,114 @@ def _returns_new_memory(target: Any) -> bool:
 
 
 def _take_place(node: fx.Node, new: fx.Node) -> None:
-    new.meta = dict(node.meta)
-    node.replace_all_uses_with(new)
-    new.graph.erase_node(node)
+    substitute(node, new)
+    node.graph.erase_node(node)
 
 
-def _chunk(node: fx.Node, graph: fx.Graph) -> bool:
+def _chunk(node: fx.Node) -> bool:
     """chunk(x, n, dim) -> split(x, ceil(size / n), dim)"""
     source, count, dim = ordered_arguments(node)
     size = source.meta["val"].shape[dim]
     if not isinstance(size, int):
         return False
-    with graph.inserting_before(node):
-        part = -(-size // count)
-        _take_place(node, graph.call_function(_ATEN.split.Tensor, (source, part, dim)))
+    _take_place(node, Emitter(node).call(_ATEN.split.Tensor, source, -(-size // count), dim))
     return True
 
 
-def _reshape(node: fx.Node, graph: fx.Graph) -> bool:
+def _reshape(node: fx.Node) -> bool:
     """reshape(x, shape) -> view(x, shape), after a copy where the order of the elements in memory changes."""
     source, shape = ordered_arguments(node)
-    with graph.inserting_before(node):
-        if not _shares_memory(node, source):
-            source = _contiguous_copy(source, graph)
-        _take_place(node, graph.call_function(_ATEN.view.default, (source, shape)))
+    emit = Emitter(node)
+    if not _shares_memory(node, source):
+        source = _contiguous_copy(emit, source)
+    _take_place(node, emit.call(_ATEN.view.default, source, shape))
     return True
 
 
-def _flatten(node: fx.Node, graph: fx.Graph) -> bool:
+def _flatten(node: fx.Node) -> bool:
     """flatten(x, first, last) -> view(x, [..., -1, ...]), after a copy where the elements are not in that order"""
     source, first, last = ordered_arguments(node)
     rank = source.meta["val"].dim()
     if rank == 0:
         return False
-    with graph.inserting_before(node):
-        if not _shares_memory(node, source):
-            source = _contiguous_copy(source, graph)
-        before = [_size(source, axis, graph) for axis in range(first % rank)]
-        after = [_size(source, axis, graph) for axis in range(last % rank + 1, rank)]
-        _take_place(node, graph.call_function(_ATEN.view.default, (source, [*before, -1, *after])))
+    emit = Emitter(node)
+    if not _shares_memory(node, source):
+        source = _contiguous_copy(emit, source)
+    before = [_size(emit, source, axis) for axis in range(first % rank)]
+    after = [_size(emit, source, axis) for axis in range(last % rank + 1, rank)]
+    _take_place(node, emit.call(_ATEN.view.default, source, [*before, -1, *after]))
     return True
 
 
-def _to_dtype(node: fx.Node, graph: fx.Graph) -> bool:
+def _to_dtype(node: fx.Node) -> bool:
     """to(x, dtype) -> x where it has that type, or a copy of that type"""
     source, dtype, _, is_copy, memory_format = ordered_arguments(node)
     if memory_format not in (None, torch.preserve_format):
         return False
     if source.meta["val"].dtype == dtype and not is_copy:
         node.replace_all_uses_with(source)
-        graph.erase_node(node)
+        node.graph.erase_node(node)
         return True
-    with graph.inserting_before(node):
-        _take_place(node, graph.call_function(_ATEN._to_copy.default, (source,), {"dtype": dtype}))
+    _take_place(node, Emitter(node).call(_ATEN._to_copy.default, source, dtype=dtype))
     return True
 
 
-def _contiguous(node: fx.Node, graph: fx.Graph) -> bool:
+def _contiguous(node: fx.Node) -> bool:
     """contiguous(x) -> x, or a copy of it"""
     source, *_ = ordered_arguments(node)
     if node.kwargs.get("memory_format", torch.contiguous_format) is not torch.contiguous_format:
         return False
     if _shares_memory(node, source):
         node.replace_all_uses_with(source)
-        graph.erase_node(node)
+        node.graph.erase_node(node)
         return True
-    with graph.inserting_before(node):
-        _take_place(node, _contiguous_copy(source, graph))
+    _take_place(node, _contiguous_copy(Emitter(node), source))
     return True
 
 
-def _expand_as(node: fx.Node, graph: fx.Graph) -> bool:
+def _expand_as(node: fx.Node) -> bool:
     """expand_as(x, y) -> expand(x, y.shape)"""
     source, other = ordered_arguments(node)
-    with graph.inserting_before(node):
-        shape = [_size(other, axis, graph) for axis in range(other.meta["val"].dim())]
-        _take_place(node, graph.call_function(_ATEN.expand.default, (source, shape)))
+    emit = Emitter(node)
+    shape = [_size(emit, other, axis) for axis in range(other.meta["val"].dim())]
+    _take_place(node, emit.call(_ATEN.expand.default, source, shape))
     return True
 
 
-def _dropout(node: fx.Node, graph: fx.Graph) -> bool:
+def _dropout(node: fx.Node) -> bool:
     """dropout(x) -> x in evaluation"""
     source, _, is_training = ordered_arguments(node)
     if is_training:
         return False
     node.replace_all_uses_with(source)
-    graph.erase_node(node)
+    node.graph.erase_node(node)
     return True
 
 
-def _batch_norm(node: fx.Node, graph: fx.Graph) -> bool:
+def _batch_norm(node: fx.Node) -> bool:
     """batch_norm(x, ...) -> _native_batch_norm_legit_no_training(x, ...)[0] in evaluation"""
     source, weight, bias, mean, variance, is_training, momentum, epsilon, _ = ordered_arguments(node)
     if is_training or mean is None or variance is None:
         return False
-    arguments = (source, weight, bias, mean, variance, momentum, epsilon)
-    with graph.inserting_before(node):
-        norm = graph.call_function(_ATEN._native_batch_norm_legit_no_training.default, arguments)
-        norm.meta = dict(node.meta)
-        value = node.meta["val"]
-        norm.meta["val"] = (value, value.new_empty(0), value.new_empty(0))
-        _take_place(node, graph.call_function(operator.getitem, (norm, 0)))
+    emit, frozen = Emitter(node), _ATEN._native_batch_norm_legit_no_training.default
+    norm = emit.call(frozen, source, weight, bias, mean, variance, momentum, epsilon)
+    value = node.meta["val"]
+    norm.meta["val"] = (value, value.new_empty(0), value.new_empty(0))
+    _take_place(node, emit.call(operator.getitem, norm, 0))
     return True
 
 
-def _size(node: fx.Node, axis: int, graph: fx.Graph) -> int | fx.Node:
+def _size(emit: Emitter, node: fx.Node, axis: int) -> int | fx.Node:
     size = node.meta["val"].shape[axis]
     if isinstance(size, int):
         return size
-    read = graph.call_function(_ATEN.sym_size.int, (node, axis))
+    read = emit.size(node, axis)
     read.meta["val"] = size
     return read
 
 
-def _contiguous_copy(source: fx.Node, graph: fx.Graph) -> fx.Node:
-    copy = graph.call_function(_ATEN.clone.default, (source,), {"memory_format": torch.contiguous_format})
-    copy.meta = dict(source.meta)
+def _contiguous_copy(emit: Emitter, source: fx.Node) -> fx.Node:
+    copy = emit.call(_ATEN.clone.default, source, memory_format=torch.contiguous_format)
     copy.meta["val"] = source.meta["val"].contiguous()
     return copy
 
@@ -256,7 +251,7 @@ def _shares_memory(node: fx.Node, source: fx.Node) -> bool:
     return share_storage(node.meta["val"], source.meta["val"])
 
 
-_Rule = Callable[[fx.Node, fx.Graph], bool]
+_Rule = Callable[[fx.Node], bool]
 _ALIASING: dict[Any, _Rule] = {
     _ATEN.chunk.default: _chunk,
     _ATEN.reshape.default: _reshape,

@@ -51,7 +51,7 @@ def _runner(branch: nn.Module, patches: torch.Tensor) -> Callable[[], Sequence[n
     """Runs ``branch`` on ``patches`` in onnxruntime."""
     with silence(), torch.no_grad():
         program = functional(torch.export.export(branch, (patches,)))
-    session = inference_session(lower(program, _OPSET, ["patches"], ["restored"]).SerializeToString())
+    session = inference_session(lower(program, _OPSET, ["patches"], ["restored"]).model.SerializeToString())
     feeds = {"patches": patches.numpy()}
     return lambda: session.run(None, feeds)
 

@@ -19,7 +19,11 @@ import numpy as np
 import torch
 from onnxscript import ir
 from torch import fx
+from torch.export import ExportedProgram
 
+from passes.emitter import Emitter, substitute
+from passes.program import where
+from passes.result import PassResult, Rewrite
 from tlcconvert.lower.forms.extents import doubles, whole_ratio_of
 from tlcconvert.lower.forms.opset import op
 
@@ -42,19 +46,22 @@ def whole_number(form: tuple[Any, ...]) -> int:
     return int(_evaluated(form))
 
 
-def write_extents_exactly(graph: fx.Graph) -> None:
-    """Replaces every whole number made of floating-point sizes, in place; ``graph`` can only be lowered then."""
-    for node in list(graph.nodes):
+def write_extents_exactly(program: ExportedProgram) -> PassResult:
+    """Replaces every whole number made of floating-point sizes, in place; ``program`` can only be lowered then."""
+    rewrites = []
+    for node in list(program.graph.nodes):
         if node.op != "call_function" or node.target not in _ROUNDED or len(node.args) != 1:
             continue
         form = _form(node)
         if form is None:
             continue
-        with graph.inserting_before(node):
-            exact = _in_whole_numbers(graph, form) or graph.call_function(whole_number, (form,))
-        exact.meta = dict(node.meta)
-        node.replace_all_uses_with(exact)
-    graph.eliminate_dead_code()
+        emit = Emitter(node)
+        whole = _in_whole_numbers(emit, form)
+        substitute(node, whole or emit.call(whole_number, form))
+        after = "in double" if whole is None else "in whole numbers"
+        rewrites.append(Rewrite("size", where(node), "in floating point", after))
+    program.graph.eliminate_dead_code()
+    return PassResult(tuple(rewrites))
 
 
 def _form(value: Any) -> Any:
@@ -70,7 +77,7 @@ def _form(value: Any) -> Any:
     return (name, *operands)
 
 
-def _in_whole_numbers(graph: fx.Graph, form: tuple[Any, ...]) -> fx.Node | None:
+def _in_whole_numbers(emit: Emitter, form: tuple[Any, ...]) -> fx.Node | None:
     """``n * p // q`` as nodes, if the form is that for its only node, else None."""
     nodes = set(_nodes(form))
     if len(nodes) != 1:
@@ -84,9 +91,9 @@ def _in_whole_numbers(graph: fx.Graph, form: tuple[Any, ...]) -> fx.Node | None:
     if ratio is None:
         return None
     numerator, denominator = ratio
-    product = graph.call_function(operator.mul, (size, numerator))
+    product = emit.call(operator.mul, size, numerator)
     product.meta["val"] = size.meta["val"] * numerator
-    return graph.call_function(operator.floordiv, (product, denominator))
+    return emit.call(operator.floordiv, product, denominator)
 
 
 def _nodes(form: Any) -> list[fx.Node]:

@@ -15,7 +15,10 @@ from typing import Any
 import sympy
 import torch
 from torch import fx
+from torch.export import ExportedProgram
 
+from passes.program import where
+from passes.result import PassResult, Rewrite
 from passes.sizes import expression, same, shape_expressions
 
 aten = torch.ops.aten
@@ -28,9 +31,10 @@ _NEAREST = (
 )
 
 
-def resize_by_known_ratios(graph: fx.Graph) -> None:
+def resize_by_known_ratios(program: ExportedProgram) -> PassResult:
     """Rewrites every such resize to the nearest pixel, in place."""
-    for node in graph.nodes:
+    rewrites = []
+    for node in program.graph.nodes:
         if node.op != "call_function" or node.target not in _NEAREST or node.args[1] is None:
             continue
         source, sizes = node.args[0], node.args[1]
@@ -38,6 +42,10 @@ def resize_by_known_ratios(graph: fx.Graph) -> None:
         ratios = [_ratio(size, extent) for size, extent in zip(sizes, extents, strict=True)]
         if all(ratios):
             node.args = (source, None, [float(ratio) for ratio in ratios if ratio])
+            rewrites.append(
+                Rewrite("resize", where(node), "to an extent", "by " + "x".join(map(str, ratios)))
+            )
+    return PassResult(tuple(rewrites))
 
 
 def _ratio(size: Any, extent: sympy.Expr) -> int | None:

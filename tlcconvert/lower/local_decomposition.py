@@ -17,7 +17,9 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
-from passes.program import fake_mode, refresh
+from passes.emitter import place_of
+from passes.program import fake_mode, refresh, where
+from passes.result import PassResult, Rewrite
 from passes.torch_internals.names import enable_python_dispatcher, make_fx
 from passes.torch_internals.undecided_sizes import undecided_sizes
 from tlcconvert.torch_internals.run_decompositions import Table
@@ -25,7 +27,7 @@ from tlcconvert.torch_internals.run_decompositions import Table
 
 def decompose(
     program: ExportedProgram, table: Table, is_meant: Callable[[fx.Node], bool] = lambda _: True
-) -> None:
+) -> PassResult:
     """Replaces every call of an operator in ``table`` that ``is_meant`` by what the table makes of it, in place."""
     found = [
         node
@@ -33,10 +35,12 @@ def decompose(
         if node.op == "call_function" and node.target in table and is_meant(node)
     ]
     if not found:
-        return
+        return PassResult()
+    rewrites = [Rewrite("decomposition", where(node), str(node.target), "its parts") for node in found]
     for node in found:
         _inline(_traced(program, node, table), node)
     refresh(program)
+    return PassResult(tuple(rewrites))
 
 
 def _traced(program: ExportedProgram, node: fx.Node, table: Table) -> fx.Graph:
@@ -58,9 +62,6 @@ def _traced(program: ExportedProgram, node: fx.Node, table: Table) -> fx.Graph:
 def _inline(traced: fx.Graph, node: fx.Node) -> None:
     copied: dict[fx.Node, fx.Node] = {}
     sources = iter(node.all_input_nodes)
-    place: dict[str, Any] = {
-        key: node.meta[key] for key in ("nn_module_stack", "stack_trace") if key in node.meta
-    }
     result: Any = None
     with node.graph.inserting_before(node):
         for part in traced.nodes:
@@ -70,7 +71,7 @@ def _inline(traced: fx.Graph, node: fx.Node) -> None:
                 result = fx.map_arg(part.args[0], copied.__getitem__)
             else:
                 copied[part] = node.graph.node_copy(part, copied.__getitem__)
-                copied[part].meta = part.meta | place
+                copied[part].meta = part.meta | place_of(node)
     _replace(node, result)
 
 

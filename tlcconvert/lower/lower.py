@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -15,7 +16,9 @@ from onnxscript import optimizer
 from torch import fx
 from torch.export import ExportedProgram
 
-from passes.program import call_before, where, with_own_graph
+from passes.emitter import Emitter
+from passes.program import where, with_own_graph
+from passes.result import PassResult, Rewrite
 from passes.torch_internals.guards import drop_guards
 from passes.torch_internals.undecided_sizes import undecided_sizes
 from tlcconvert.errors import CaptureError
@@ -34,6 +37,13 @@ from tlcconvert.torch_internals.run_decompositions import Table, decompose_by
 _WITH_POSITIONS = (torch.ops.aten.adaptive_max_pool1d.default, torch.ops.aten.adaptive_max_pool2d.default)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lowered(PassResult):
+    """A program as an ONNX ``model``, and what was rewritten on the way in a copy of it."""
+
+    model: onnx.ModelProto
+
+
 def lower(
     program: ExportedProgram,
     opset: int,
@@ -41,7 +51,7 @@ def lower(
     output_names: list[str],
     weights: ExternalWeights | None = None,
     translations: Translations = IN_LOOPS,
-) -> onnx.ModelProto:
+) -> Lowered:
     """``program`` as an ONNX model of the given opset, its ``tlc::`` operators written out; it is not changed.
 
     Args:
@@ -57,10 +67,9 @@ def lower(
     _refuse_positions(program)
     program = with_own_graph(program)
     drop_guards(program)
-    _decompose_only_where_needed(program)
-    _count_axes_from_the_front(program)
-    resize_by_known_ratios(program.graph)
-    write_extents_exactly(program.graph)
+    decomposed = _decompose_only_where_needed(program)
+    prepared = _count_axes_from_the_front(program)
+    prepared += resize_by_known_ratios(program) + write_extents_exactly(program)
     try:
         with silence(), torch.no_grad(), undecided_sizes(), promote_types_once():
             exported = torch.onnx.export(
@@ -78,7 +87,8 @@ def lower(
     assert exported is not None
     with silence():
         simplified = _simplified(exported.model)
-    return ir.to_proto(simplified) if weights is None else weights.store(simplified)
+    model = ir.to_proto(simplified) if weights is None else weights.store(simplified)
+    return Lowered(rewrites=sum(decomposed, prepared).rewrites, model=model)
 
 
 def _refuse_positions(program: ExportedProgram) -> None:
@@ -92,36 +102,45 @@ def _refuse_positions(program: ExportedProgram) -> None:
             )
 
 
-def _decompose_only_where_needed(program: ExportedProgram) -> None:
-    """Spares the exporter a second trace of the program."""
+def _decompose_only_where_needed(program: ExportedProgram) -> list[PassResult]:
+    """Spares the exporter a second trace of the program; the list gets what is rewritten once it asks."""
+
+    done: list[PassResult] = []
 
     def where_needed(table: Table) -> ExportedProgram:
-        decompose(program, MOMENTS, sums_a_map)
-        decompose(program, {**table, **FOURIER})
-        _ask_sizes_of_real_parts(program)
+        done.append(decompose(program, MOMENTS, sums_a_map))
+        done.append(decompose(program, {**table, **FOURIER}))
+        done.append(_ask_sizes_of_real_parts(program))
         return program
 
     decompose_by(program, where_needed)
+    return done
 
 
-def _ask_sizes_of_real_parts(program: ExportedProgram) -> None:
+def _ask_sizes_of_real_parts(program: ExportedProgram) -> PassResult:
     """The exporter knows no size of a complex tensor; as pairs of real numbers it has the same, and one axis more."""
+    rewrites = []
     for node in program.graph.nodes:
         if node.target is not torch.ops.aten.sym_size.int:
             continue
         source, axis = node.args
         if source.meta["val"].is_complex():
-            pairs = call_before(node, torch.ops.aten.view_as_real.default, source)
+            pairs = Emitter(node).call(torch.ops.aten.view_as_real.default, source)
             pairs.meta["val"] = torch.ops.aten.view_as_real.default(source.meta["val"])
             node.args = (pairs, axis)
+            rewrites.append(Rewrite("size", where(node), "of complex numbers", "of pairs"))
+    return PassResult(tuple(rewrites))
 
 
-def _count_axes_from_the_front(program: ExportedProgram) -> None:
+def _count_axes_from_the_front(program: ExportedProgram) -> PassResult:
     """The exporter reads ``sym_size(x, -1)`` as the part of the shape from -1 up to 0, which is empty."""
+    rewrites = []
     for node in program.graph.nodes:
         if node.target is torch.ops.aten.sym_size.int and node.args[1] < 0:
             source, axis = node.args
             node.args = (source, axis + source.meta["val"].dim())
+            rewrites.append(Rewrite("size", where(node), f"of axis {axis}", f"of axis {node.args[1]}"))
+    return PassResult(tuple(rewrites))
 
 
 def _simplified(model: ir.Model) -> ir.Model:

@@ -226,8 +226,9 @@ def lowering(opset: int, input_names: Sequence[str], output_names: Sequence[str]
 
     def run(draft: Draft) -> PassResult:
         names = list(input_names), list(output_names)
-        draft.model = lower(draft.program, opset, *names, draft.weights, draft.translations)
-        return PassResult()
+        lowered = lower(draft.program, opset, *names, draft.weights, draft.translations)
+        draft.model = lowered.model
+        return PassResult(lowered.rewrites)
 
     because = "after everything that passes can do with PyTorch's operators"
     return Step("lower", run, because, is_required=True)

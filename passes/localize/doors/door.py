@@ -8,6 +8,7 @@ operator and a formula over the window, nothing else.
 
 from __future__ import annotations
 
+import logging
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from torch import fx
 
 import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter
+from passes.localize.axis import extent
 from passes.localize.layout import PixelLayout, PixelLayouts
 from passes.localize.lifted import (
-    Emitter,
     Grid,
     Lifted,
     Shape,
@@ -31,7 +33,10 @@ from passes.localize.lifted import (
 )
 from passes.localize.rules.scalar import window_extent
 from passes.localize.rules.site import Value
+from passes.not_taken import not_taken
 from passes.sizes import shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 tlc = torch.ops.tlc
@@ -133,7 +138,7 @@ def as_map(emit: Emitter, source: fx.Node, layout: PixelLayout) -> fx.Node:
         return before
     if len(shape) == 4 and (layout.height_axis, layout.width_axis) == (2, 3):
         return source
-    height, width = emit.extent(layout.height), emit.extent(layout.width)
+    height, width = extent(emit, layout.height), extent(emit, layout.width)
     others = [axis for axis in range(len(shape)) if axis not in layout.axes]
     if others + list(layout.axes) != list(range(len(shape))):
         source = emit.call(aten.permute.default, source, [*others, *layout.axes])
@@ -166,13 +171,14 @@ def reduction(
 ) -> Door | None:
     """The door of a reduction over ``dims``, or None where it is not one over a whole feature map."""
     source = node.args[0]
-    layout = layouts.get(source) if isinstance(source, fx.Node) else None
-    if layout is None or dims is None:
+    if not isinstance(source, fx.Node) or dims is None or not (shape := shape_expressions(source)):
         return None
-    assert isinstance(source, fx.Node)
-    rank = len(shape_expressions(source))
-    axes = tuple(sorted({dim % rank for dim in dims}))
-    if 0 in axes or not set(layout.axes) <= set(axes):
+    layout = layouts.get(source)
+    axes = tuple(sorted({dim % len(shape) for dim in dims}))
+    if layout is None or 0 in axes or not set(layout.axes) <= set(axes):
+        if layouts.image.spatial_axes(shape[axis] for axis in axes):
+            why = layouts.why_none(source) or "it reduces the images of a batch, or not all pixels of a map"
+            not_taken(_log, node, why)
         return None
     return Door(node, kind, source, layout, axes, local, has_grid_form)
 

@@ -8,6 +8,7 @@ Per window this is sum(exp(l) * x) / sum(exp(l)): softmax over the window, then 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +19,10 @@ import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.localize.doors.door import Door, Doorway, as_map
 from passes.localize.layout import PixelLayout, PixelLayouts
 from passes.localize.lifted import Lifted, NotLiftable
+from passes.not_taken import not_taken
 from passes.sizes import shape_expressions
+
+_log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 tlc = torch.ops.tlc
@@ -67,11 +71,15 @@ def _match(
     if layout is None or not layout.is_flat or layout.height_axis != axis or axis == 0:
         return None
     softmax = _softmax_behind(weights, layouts)
-    if softmax is None or shape_expressions(weights)[kept] != 1 or not _is_one_map(softmax):
+    if softmax is None:
+        return None
+    if shape_expressions(weights)[kept] != 1 or not _is_one_map(softmax):
+        not_taken(_log, node, "its softmax has more than one weight for a pixel")
         return None
     rank, own = len(shape_expressions(weights)), layouts.get(weights)
     contracted = 2 * rank - 3 - kept
     if own is None or own.axes != (contracted,) or not own.is_same_map(layout):
+        not_taken(_log, node, "its softmax is over other pixels than those it weighs")
         return None
     return Door(
         node, "softmax-weighted sum", pixels, layout, (axis,), partial(local_context, weights=softmax)

@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from torch import fx
 
-from passes.localize.lifted import Emitter, Grid, NotLiftable
+from passes.emitter import Emitter
+from passes.localize.axis import extent
+from passes.localize.lifted import Grid, NotLiftable
 from passes.sizes import ImageSize, expression, same
 
 
@@ -21,7 +23,7 @@ def window_extent(emit: Emitter, grid: Grid) -> tuple[Any, Any]:
     """Height and width of the window at run time, in elements."""
     extents = []
     for axis, window in zip((grid.height, grid.width), grid.map.window, strict=True):
-        size = emit.extent(axis)
+        size = extent(emit, axis)
         extents.append(
             emit.call(torch.sym_min, size, window) if isinstance(size, fx.Node) else min(size, window)
         )

@@ -11,8 +11,8 @@ import torch
 from torch import fx
 
 from passes.arguments import bound_arguments
+from passes.emitter import Emitter
 from passes.localize.lifted import (
-    Emitter,
     Grid,
     Lifted,
     NotLiftable,

@@ -39,7 +39,7 @@ def test_a_size_read_from_the_end_is_the_size_of_that_axis() -> None:
         node.args = (node.args[0], node.args[1] - 4)
     assert {node.args[1] for node in sizes} == {-4, -2, -1}
     image = torch.rand(1, 4, 6, 7)
-    model = lower(program, 18, ["input"], ["output"])
+    model = lower(program, 18, ["input"], ["output"]).model
     torch.testing.assert_close(run(model, image), Regrouped()(image))
 
 
@@ -47,14 +47,14 @@ def test_weights_may_be_views_of_another_layout() -> None:
     network = nn.Conv2d(4, 6, 3)
     network.weight = nn.Parameter(torch.randn(4, 6, 3, 3).transpose(0, 1))
     image = torch.rand(1, 4, 6, 7)
-    model = lower(captured(network), 18, ["input"], ["output"])
+    model = lower(captured(network), 18, ["input"], ["output"]).model
     torch.testing.assert_close(run(model, image), network(image))
 
 
 def test_equal_weights_are_stored_once() -> None:
     network = nn.Sequential(nn.Conv2d(4, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.Conv2d(4, 8, 3))
     network[3].weight.data = network[0].weight.data.clone()
-    model = lower(captured(network), 18, ["input"], ["output"])
+    model = lower(captured(network), 18, ["input"], ["output"]).model
     assert [list(tensor.dims) for tensor in model.graph.initializer].count([8, 4, 3, 3]) == 1
 
 
@@ -70,16 +70,16 @@ class Promoted(nn.Module):
 
 def test_implicit_promotions_are_written_out() -> None:
     image = torch.rand(2, 4, 6, 7) * 5
-    model = lower(captured(Promoted()), 18, ["input"], ["output"])
+    model = lower(captured(Promoted()), 18, ["input"], ["output"]).model
     torch.testing.assert_close(run(model, image), Promoted()(image))
 
 
 def test_each_value_has_the_type_that_running_the_graph_again_gives_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    spared = lower(captured(Promoted()), 18, ["input"], ["output"])
+    spared = lower(captured(Promoted()), 18, ["input"], ["output"]).model
     monkeypatch.setattr("tlcconvert.lower.lower.promote_types_once", contextlib.nullcontext)
-    again = lower(captured(Promoted()), 18, ["input"], ["output"])
+    again = lower(captured(Promoted()), 18, ["input"], ["output"]).model
     assert spared.SerializeToString(deterministic=True) == again.SerializeToString(deterministic=True)
 
 
@@ -91,7 +91,8 @@ class Spread(nn.Module):
 def test_the_program_is_left_as_it_was() -> None:
     program = captured(Spread())
     before, weights = str(program.graph), dict(program.state_dict)
-    lower(program, 18, ["input"], ["output"])
+    lowered = lower(program, 18, ["input"], ["output"])
+    assert "aten.softshrink.default" in {rewrite.before for rewrite in lowered.rewrites}
     assert str(program.graph) == before
     assert program.state_dict == weights
     assert "run_decompositions" not in vars(program)
@@ -106,7 +107,7 @@ class SizedInFloat(nn.Module):
 
 
 def test_sizes_computed_in_floating_point_are_those_of_python() -> None:
-    model = lower(captured(SizedInFloat()), 18, ["input"], ["output"])
+    model = lower(captured(SizedInFloat()), 18, ["input"], ["output"]).model
     for height, width in ((10, 100), (7, 200), (90, 300)):
         image = torch.rand(1, 4, height, width)
         torch.testing.assert_close(run(model, image), SizedInFloat()(image), rtol=0, atol=0)

@@ -76,7 +76,7 @@ def test_a_file_is_right_to_rounding_on_a_large_flat_map_and_on_small_ones(
     normalize: Callable[[Tensor], Tensor],
 ) -> None:
     network = Normalized(normalize).eval()
-    model = lower(capture(network, input_channels=3).program, 18, ["input"], ["output"])
+    model = lower(capture(network, input_channels=3).program, 18, ["input"], ["output"]).model
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     for batch, height, width in ((2, 2, 3), (1, 33, 90), (1, 720, 1280)):
         noise = torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(height))

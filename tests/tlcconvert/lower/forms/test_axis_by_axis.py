@@ -36,7 +36,7 @@ REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("reduce", REDUCTIONS.values(), ids=REDUCTIONS)
 def test_a_reduction_of_any_map_is_right_to_rounding(reduce: Callable[[Tensor], Tensor]) -> None:
     program = capture(Reduced(reduce).eval(), input_channels=3).program
-    model = lower(program, 18, ["input"], ["output", "reduced"])
+    model = lower(program, 18, ["input"], ["output", "reduced"]).model
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     for size in ((1, 1), (2, 3), (33, 90), (720, 1280)):
         x = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(size[0]))
