@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from tests.oracles import pixel_axes
@@ -40,8 +42,12 @@ def axes_after(
         return _after_einsum(args, before) or lost
     if name in ("cat", "concat", "concatenate", "stack"):
         return _after_cat(name, args, kwargs, before, shape) or lost
+    if name == "scatter":
+        return _after_scatter(args, before) or lost
     if axes is None or not pixel_axes.is_named(axes):
         return lost
+    if name in ("argmax", "argmin"):
+        return _after_choice(axes, args, kwargs, shape) or lost
     if name in IMAGE_ONLY and before[0][1][-2:] != shape[-2:] and not _has_pixels_last(axes, shape):
         return lost
     if name in SAME_PLACE:
@@ -65,6 +71,8 @@ def axes_after(
     if name == "roll":
         return _after_roll(axes, args, kwargs) or lost
     if name == "__getitem__":
+        if is_mask_of(args[1], before[0][1]):
+            return selected(args[1], shape[0])
         return _after_index(axes, args[1], shape) or lost
     if name in ("unbind", "select"):
         dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
@@ -183,8 +191,44 @@ def _after_index(axes: Axes, index: Any, shape: tuple[int, ...]) -> Axes | None:
     return pixel_axes.resized(tuple(result), shape) if len(result) == len(shape) else None
 
 
+def is_mask_of(index: Any, shape: Sequence[int]) -> bool:
+    """Whether ``index`` says of every element of a tensor of ``shape`` whether it is taken."""
+    return isinstance(index, Tensor) and index.dtype == torch.bool and tuple(index.shape) == tuple(shape)
+
+
+def selected(mask: Tensor, count: int) -> Axes:
+    """Of the elements that ``mask`` selects: no axis of pixels, but each is known to be in its place again."""
+    digest = hashlib.sha256(mask.detach().numpy().tobytes()).hexdigest()
+    return (((("selected", digest), count),),)
+
+
+def _after_choice(axes: Axes, args: Any, kwargs: Any, shape: tuple[int, ...]) -> Axes | None:
+    """The number of the largest channel at each pixel."""
+    dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    if not isinstance(dim, int):
+        return None
+    dim %= len(axes)
+    if pixel_axes.is_named(axes[dim : dim + 1]):
+        return None
+    kept = (*axes[:dim], *(((),) if len(shape) == len(axes) else ()), *axes[dim + 1 :])
+    return kept if len(kept) == len(shape) else None
+
+
+def _after_scatter(args: Any, before: Any) -> Axes | None:
+    """Numbers written along an axis that is none of pixels, where an index of pixels says."""
+    (target, size), (index, _) = before[0], before[1]
+    dim = args[1] % len(size)
+    if index is None or pixel_axes.is_named(index[dim : dim + 1]):
+        return None
+    written = (*index[:dim], *pixel_axes.unnamed(size[dim : dim + 1]), *index[dim + 1 :])
+    own = target or pixel_axes.unnamed(size)
+    return pixel_axes.broadcast([(own, target is not None), (written, True)], len(size))
+
+
 def axes_after_writing(target: Tensor, index: Any, value: Any) -> Axes:
     """Of ``target`` once ``target[index] = value``: its own where pixels were written over pixels in their place."""
+    if is_mask_of(index, target.shape):
+        return _after_masked_writing(target, index, value)
     axes = _own(target) or pixel_axes.unnamed(target.shape)
     if not isinstance(value, Tensor):
         return axes
@@ -201,6 +245,15 @@ def axes_after_writing(target: Tensor, index: Any, value: Any) -> Axes:
     ):
         return pixel_axes.unnamed(target.shape)
     return axes
+
+
+def _after_masked_writing(target: Tensor, mask: Tensor, value: Any) -> Axes:
+    """Of ``target`` once ``target[mask] = value``: that of both, where ``value`` was selected by the same mask."""
+    of_image = [own for own in (_own(target), _own(mask)) if own is not None]
+    axes = pixel_axes.broadcast([(own, True) for own in of_image], target.dim())
+    source = _own(value)
+    is_in_place = source is None or source == selected(mask, int(mask.sum()))
+    return axes if axes is not None and is_in_place else pixel_axes.unnamed(target.shape)
 
 
 def _own(x: Any) -> Axes | None:

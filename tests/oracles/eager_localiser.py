@@ -19,7 +19,7 @@ import math
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -532,7 +532,22 @@ class _LocalStatistics(TorchFunctionMode):
         exponential = _marked((pixels - pixels.max()).exp(), _axes(x))
         with self:
             total = exponential.sum(dim, keepdim=True)
-            return exponential / total if isinstance(total, PerWindow) else NotImplemented
+            if not isinstance(total, PerWindow):
+                return NotImplemented
+            self.sites[-1] = replace(self.sites[-1], kind="softmax")
+            return exponential / total
+
+    def _as_factor(self, x: Tensor) -> list[Term]:
+        """``x`` in a product of two maps that is summed over pixels.
+
+        The weights of a softmax are of their window, and so are the vectors of an attention. Whatever else pixels
+        were scaled by has met them before.
+        """
+        terms = self._terms(x)
+        kinds = {self.sites[site].kind for term in terms for site in _sites_of(term)}
+        if all(term.map is not None for term in terms) and kinds <= {"norm", "softmax"}:
+            return terms
+        return [Term(None, self._map(self.pixels_of_result(x)))]
 
     def _product_over_pixels(self, name: str, args: tuple[Any, ...]) -> Any:
         left, right = reversed(args) if name == "__rmatmul__" else args
@@ -541,9 +556,7 @@ class _LocalStatistics(TorchFunctionMode):
             return NotImplemented
         if (a.height, a.width) != (b.height, b.width):
             return NotImplemented
-        terms_a, terms_b = self._terms(left), self._terms(right)
-        if any(term.map is None for term in (*terms_a, *terms_b)):
-            terms_a, terms_b = ([Term(None, self._map(self.pixels_of_result(x)))] for x in (left, right))
+        terms_a, terms_b = self._as_factor(left), self._as_factor(right)
         number = self._site("product over pixels", a)
         shape = tuple(torch.matmul(*(torch.empty(x.shape, device="meta") for x in (left, right))).shape)
         if number in self.stay_global:
@@ -769,6 +782,8 @@ class _LocalStatistics(TorchFunctionMode):
         terms = [self._terms_on(x, layout, like.dim()) for x in operands]
         if any(own is None for own in terms):
             return NotImplemented
+        if operation == "mul" and _are_different_maps(*terms):
+            terms = [self._as_factor(x) for x in operands]
         combined = _combined(operation, terms, operands)
         if combined is None:
             return NotImplemented
@@ -817,6 +832,16 @@ class _Extreme(NamedTuple):
 
     values: PerWindow
     indices: None
+
+
+def _sites_of(term: Term) -> frozenset[int]:
+    return term.coefficient.value.sites if isinstance(term.coefficient, PerWindow) else frozenset()
+
+
+def _are_different_maps(left: Sequence[Term], right: Sequence[Term]) -> bool:
+    """Whether a product is one of two maps, and no square of one."""
+    first, second = ({term.map.key for term in side if term.map is not None} for side in (left, right))
+    return bool(first and second) and first != second
 
 
 def _is_shifted_map(terms: Sequence[Term]) -> bool:
