@@ -19,7 +19,8 @@ class NamesFloat32(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         ramp = torch.arange(x.shape[0], dtype=torch.float32)[:, None] / 7
         nearest = x.argmax(1, keepdim=True) == torch.arange(3)
-        return self.linear(x + ramp + nearest.to(torch.float32)).exp()
+        ones = torch.ones(3, 3) / 3  # of the default type
+        return self.linear((x + ramp + nearest.to(torch.float32)) @ ones).exp()
 
 
 def test_a_captured_graph_has_no_float32_left() -> None:
@@ -31,7 +32,8 @@ def test_a_captured_graph_has_no_float32_left() -> None:
     nearest = nn.functional.one_hot(x.argmax(1), 3)
     with torch.no_grad():
         weight, bias = network.linear.weight.double(), network.linear.bias.double()
-        expected = ((x + ramp + nearest) @ weight.T + bias).exp()
+        ones = torch.ones(3, 3, dtype=torch.float64) / 3
+        expected = ((x + ramp + nearest) @ ones @ weight.T + bias).exp()
         computed = float64_copy(graph)(x)
     assert computed.dtype is torch.float64
     assert (computed - expected).abs().max() <= 1e-14 * expected.max()
