@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from abuse.strangers_files import LoadingProcess
+
+from tests.abuse.strangers_files import LoadingProcess
 
 
 @pytest.fixture(scope="session")

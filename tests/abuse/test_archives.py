@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from abuse.strangers_files import LoadingProcess
 from spandrel.architectures.NAFNet import NAFNet
+
+from tests.abuse.strangers_files import LoadingProcess
 
 END = struct.Struct("<4s4H2IH")
 

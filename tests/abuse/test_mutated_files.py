@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 import torch
-from abuse.loading_process import weights_of
-from abuse.mutations import ARCHIVE, BYTES, SAFETENSORS, Change, mutated
-from abuse.strangers_files import LoadingProcess
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from spandrel.architectures.NAFNet import NAFNet
 from torch import nn
+
+from tests.abuse.loading_process import weights_of
+from tests.abuse.mutations import ARCHIVE, BYTES, SAFETENSORS, Change, mutated
+from tests.abuse.strangers_files import LoadingProcess
 
 FEW, MANY = 14, 1_000
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from abuse.handmade_checkpoints import (
+
+from tests.abuse.handmade_checkpoints import (
     integer,
     numbers,
     plain_checkpoint,
@@ -19,7 +20,7 @@ from abuse.handmade_checkpoints import (
     unicode,
     zip_checkpoint,
 )
-from abuse.strangers_files import LoadingProcess
+from tests.abuse.strangers_files import LoadingProcess
 
 PREFIX = b"\x80\x02"
 ONE = struct.pack("<f", 1.0)

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from abuse.command import EXTERNAL, ROOT, Workplace
 
+from tests.abuse.command import EXTERNAL, ROOT, Workplace
 from tlcconvert.errors import InputError
 from tlcconvert.output.write import bytes_at, write_together
 

@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from abuse.command import EXTERNAL, LONGEST, Workplace
+
+from tests.abuse.command import EXTERNAL, LONGEST, Workplace
 
 ALL = 20
 

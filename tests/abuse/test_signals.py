@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from abuse.command import EXTERNAL, LONGEST, Workplace, wait_until_ready_for_signals
+
+from tests.abuse.command import EXTERNAL, LONGEST, Workplace, wait_until_ready_for_signals
 
 ARGUMENTS = ("model.pth", "--train-size", "16", "-o", "out.onnx", "--json", "report.json", "--quiet")
 ALL = 50

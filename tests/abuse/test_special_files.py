@@ -7,7 +7,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from abuse.strangers_files import LoadingProcess
+
+from tests.abuse.strangers_files import LoadingProcess
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".pt2"])

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from abuse.strangers_files import LoadingProcess
 from safetensors.torch import save_file
 from spandrel.architectures.NAFNet import NAFNet
 from spandrel.architectures.RCAN import RCAN
 from spandrel.architectures.SwinIR import SwinIR
+
+from tests.abuse.strangers_files import LoadingProcess
 
 
 def _nafnet() -> dict[str, Any]:

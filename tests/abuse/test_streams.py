@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from abuse.command import LONGEST, Workplace
+
+from tests.abuse.command import LONGEST, Workplace
 
 ARGUMENTS = ("model.pth", "--train-size", "16", "-o", "out.onnx")
 FULL = pytest.mark.full

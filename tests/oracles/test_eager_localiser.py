@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from attention_oracle import attention_in_windows
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tests.attention_oracle import attention_in_windows
 from tests.oracles.eager_localiser import EagerLocaliser
 from tests.oracles.pixel_axes import image_axes, joined, layout_of, reshaped, rolled
-
-from crop_oracle import cropped  # isort: skip
-from squeeze_networks import CHANNELS, ONE_WINDOW_NETWORKS  # isort: skip
+from tests.passes.localize.crop_oracle import cropped
+from tests.passes.localize.squeeze_networks import CHANNELS, ONE_WINDOW_NETWORKS
 
 TRAIN_SIZE, WINDOW = (4, 3), (6, 4)
 SIZES = [(9, 7), (6, 4), (13, 5), (3, 9), (2, 3)]

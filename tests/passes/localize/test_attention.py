@@ -10,9 +10,13 @@ from torch import Tensor, nn
 
 from passes.localize import Training, localize
 from passes.program import runnable
-
-from attention_networks import ATTENTION_NETWORKS, CHANNELS, GridAttention, TransposedAttention  # isort: skip
-from test_localize import captured  # isort: skip
+from tests.passes.localize.attention_networks import (
+    ATTENTION_NETWORKS,
+    CHANNELS,
+    GridAttention,
+    TransposedAttention,
+)
+from tests.passes.localize.captured import captured
 
 WINDOW = (5, 4)
 SIZES = [(7, 9), (5, 4), (3, 11), (16, 2), (12, 5), (2, 3), (1, 1)]

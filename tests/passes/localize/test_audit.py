@@ -10,9 +10,8 @@ from torch.nn import functional
 from passes.fold.batch_norm import TrainingBatchNorm
 from passes.localize import Localized, Training, localize
 from passes.program import runnable
-
-from squeeze_networks import CHANNELS  # isort: skip
-from test_localize import captured  # isort: skip
+from tests.passes.localize.captured import captured
+from tests.passes.localize.squeeze_networks import CHANNELS
 from tlcconvert.pipeline import FOLD, SIMPLIFY, run_steps
 
 TRAINING = Training((8, 8), (5, 4))

@@ -11,10 +11,9 @@ from torch.nn import functional
 
 from passes.localize import Localized, Training, localize
 from passes.program import runnable
-
-from crop_oracle import cropped  # isort: skip
-from squeeze_networks import CHANNELS, KeptMean  # isort: skip
-from test_localize import captured  # isort: skip
+from tests.passes.localize.captured import captured
+from tests.passes.localize.crop_oracle import cropped
+from tests.passes.localize.squeeze_networks import CHANNELS, KeptMean
 
 WINDOW = (5, 4)
 SIZES = [(1, 7, 9), (2, 8, 12), (2, 5, 4), (1, 12, 3)]

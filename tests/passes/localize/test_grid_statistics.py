@@ -9,8 +9,8 @@ from torch import nn
 from passes.localize import Training, localize
 from passes.localize.exact_counterpart import exact_counterpart
 from passes.program import runnable
-
-from squeeze_networks import (  # isort: skip
+from tests.passes.localize.captured import captured
+from tests.passes.localize.squeeze_networks import (
     CHANNELS,
     ChannelAndSpaceMean,
     GroupNorm,
@@ -21,7 +21,6 @@ from squeeze_networks import (  # isort: skip
     SimpleAttention,
     SqueezeExcitation,
 )
-from test_localize import captured  # isort: skip
 
 WINDOW = (24, 36)
 NODES = 12

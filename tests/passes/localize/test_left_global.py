@@ -9,10 +9,9 @@ from torch.nn import functional
 
 from passes.localize import Training, localize
 from passes.program import runnable
-
-from crop_oracle import cropped  # isort: skip
-from squeeze_networks import CHANNELS, SqueezeExcitation  # isort: skip
-from test_localize import captured  # isort: skip
+from tests.passes.localize.captured import captured
+from tests.passes.localize.crop_oracle import cropped
+from tests.passes.localize.squeeze_networks import CHANNELS, SqueezeExcitation
 
 WINDOW = (5, 4)
 

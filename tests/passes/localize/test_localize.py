@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from torch.export import Dim, ExportedProgram
 
 from passes.localize import Training, localize
 from passes.program import runnable
-
-from crop_oracle import cropped  # isort: skip
-from squeeze_networks import (  # isort: skip
+from tests.passes.localize.captured import captured
+from tests.passes.localize.crop_oracle import cropped
+from tests.passes.localize.squeeze_networks import (
     CHANNELS,
     ONE_WINDOW_NETWORKS,
     WrittenOutLayerNorm,
@@ -20,14 +19,6 @@ from squeeze_networks import (  # isort: skip
 
 WINDOW = (5, 4)
 SIZES = [(7, 9), (5, 4), (3, 11), (6, 2), (12, 5), (2, 3)]
-
-
-def captured(network: nn.Module, size: tuple[int, int] = (13, 10)) -> ExportedProgram:
-    """``network`` in float64 as a graph with symbolic batch, height and width."""
-    torch.manual_seed(0)
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    example = torch.randn(2, CHANNELS, *size, dtype=torch.float64)
-    return torch.export.export(network, (example,), dynamic_shapes=(dynamic,)).run_decompositions({})
 
 
 @pytest.mark.parametrize("architecture", ONE_WINDOW_NETWORKS, ids=lambda architecture: architecture.__name__)

@@ -9,10 +9,9 @@ from torch.nn import functional
 
 from passes.localize import Training, localize
 from passes.program import runnable
-
-from crop_oracle import cropped  # isort: skip
-from squeeze_networks import CHANNELS  # isort: skip
-from test_localize import captured  # isort: skip
+from tests.passes.localize.captured import captured
+from tests.passes.localize.crop_oracle import cropped
+from tests.passes.localize.squeeze_networks import CHANNELS
 
 WINDOW = (6, 4)
 SIZES = [(8, 10), (6, 4), (3, 12), (13, 2), (11, 9)]

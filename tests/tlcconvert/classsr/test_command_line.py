@@ -12,7 +12,6 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from classsr_networks import small_network
 from spandrel.architectures.Compact import Compact
 from torch import nn
 from typer.main import get_command
@@ -20,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 import tlcconvert
 from passes.result import PassResult
+from tests.tlcconvert.classsr.classsr_networks import small_network
 from tlcconvert import Conversion, InputError, Parity, RoutingOptions
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.classsr import Costs, from_options

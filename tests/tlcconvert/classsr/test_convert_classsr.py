@@ -9,11 +9,11 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from classsr_networks import small_network
-from covering_oracle import covering_oracle
-from published_loop import published_loop
 from torch import nn
 
+from tests.tlcconvert.classsr.classsr_networks import small_network
+from tests.tlcconvert.classsr.covering_oracle import covering_oracle
+from tests.tlcconvert.classsr.published_loop import published_loop
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.classsr import Costs, convert_classsr, multiply_adds
 from tlcconvert.conversion import Conversion

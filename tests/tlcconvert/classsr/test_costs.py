@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from classsr_networks import small_network
 from torch import nn
 
+from tests.tlcconvert.classsr.classsr_networks import small_network
 from tlcconvert.architectures.classsr import FSRCNN, Classifier, ClassSR
 from tlcconvert.classsr import calibrate
 from tlcconvert.classsr.costs import Costs, cost_text, multiply_adds, read_costs

@@ -6,9 +6,9 @@ import copy
 
 import pytest
 import torch
-from classsr_networks import small_network
 from torch import Tensor
 
+from tests.tlcconvert.classsr.classsr_networks import small_network
 from tlcconvert.classsr.costs import Costs
 from tlcconvert.classsr.parity import cases_of, compare
 from tlcconvert.classsr.patches import Grid, crop

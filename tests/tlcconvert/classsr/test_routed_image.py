@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from classsr_networks import KINDS, small_network
-from covering_oracle import covering_oracle
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published_loop import published_loop
 
+from tests.tlcconvert.classsr.classsr_networks import KINDS, small_network
+from tests.tlcconvert.classsr.covering_oracle import covering_oracle
+from tests.tlcconvert.classsr.published_loop import published_loop
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.classsr.patches import Grid
 from tlcconvert.classsr.routing import RoutedImage
