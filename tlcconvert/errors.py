@@ -29,3 +29,9 @@ class StrictError(ConversionError):
     """A global statistic was left in place although ``strict`` was asked for."""
 
     exit_code = 5
+
+
+def first_line(error: BaseException) -> str:
+    """The type of an error and the first line of what it says, without a full stop."""
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    return f"{type(error).__name__}: {lines[0].rstrip('.')}"

@@ -65,10 +65,10 @@ from tlcconvert.capture.tracing.fractional_max_pooling import SymbolicFractional
 from tlcconvert.capture.tracing.full_map_pooling import SymbolicFullMapPooling
 from tlcconvert.capture.tracing.padding_to_multiple import PaddingToMultiple
 from tlcconvert.capture.tracing.symbolic_int import symbolic_int
-from tlcconvert.errors import CaptureError, InputError
+from tlcconvert.errors import CaptureError, InputError, first_line
 from tlcconvert.network.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.network.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
-from tlcconvert.network.shape_run import ShapeRun, first_line
+from tlcconvert.network.shape_run import ShapeRun
 from tlcconvert.process_state.silence import silence
 from tlcconvert.sizes.size_requirements import (
     SizeProbe,

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from tlcconvert.capture.export_guards import Shape
+from tlcconvert.errors import first_line
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.network_inputs import NetworkInputs
-from tlcconvert.network.shape_run import first_line
 
 TOLERANCE = 1e-5
 

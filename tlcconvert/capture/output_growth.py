@@ -25,8 +25,8 @@ from passes.torch_internals.sympy_functions import PythonReferenceAnalysis, symp
 from tlcconvert.capture.capture import Captured
 from tlcconvert.capture.graph_comparison import TOLERANCE
 from tlcconvert.capture.narrowed_sizes import deviation_at
-from tlcconvert.errors import CaptureError
-from tlcconvert.network.shape_run import Accepted, ShapeRun, first_line
+from tlcconvert.errors import CaptureError, first_line
+from tlcconvert.network.shape_run import Accepted, ShapeRun
 from tlcconvert.process_state.silence import silence
 from tlcconvert.sizes.output_extents import Extent, Extents, fitted
 from tlcconvert.sizes.size_requirements import SizeRequirements

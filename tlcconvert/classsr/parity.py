@@ -16,6 +16,7 @@ from torch import Tensor
 
 from tlcconvert.classsr.patches import crop
 from tlcconvert.classsr.routing import BudgetedImage, RoutedImage
+from tlcconvert.errors import first_line
 from tlcconvert.verification.compare import TOLERANCE
 from tlcconvert.verification.parity import Comparison, Parity
 
@@ -71,7 +72,7 @@ def compare(candidate: Candidate, reference: RoutedImage, cases: Sequence[Case],
         try:
             restored, class_map = candidate(image, *case.controls)
         except Exception as error:
-            reason = f"it raises {type(error).__name__}: {str(error).splitlines()[0]}"
+            reason = f"it raises {first_line(error)}"
             rows.append(Comparison(compared, *case.shape, math.nan, 1.0, TOLERANCE, reason))
             continue
         rows += _judged(restored, class_map, reference, image, case, compared)

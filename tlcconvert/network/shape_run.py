@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from passes.torch_internals.names import FakeTensorMode
+from tlcconvert.errors import first_line
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.network_inputs import NetworkInputs
 
@@ -70,9 +71,3 @@ class ShapeRun:
 def reads_values(objection: str) -> bool:
     """Whether a shape run ended where Python code asked for the value of a tensor."""
     return bool(_READS_VALUES.search(objection))
-
-
-def first_line(error: BaseException) -> str:
-    """The type of an error and the first line of what it says, without a full stop."""
-    lines = (str(error).strip() or type(error).__name__).splitlines()
-    return f"{type(error).__name__}: {lines[0].rstrip('.')}"

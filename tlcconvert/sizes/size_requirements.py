@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from tlcconvert.errors import CaptureError
+from tlcconvert.errors import CaptureError, first_line
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.network_inputs import NetworkInputs
-from tlcconvert.network.shape_run import Accepted, ShapeRun, first_line, outcome_of, reads_values
+from tlcconvert.network.shape_run import Accepted, ShapeRun, outcome_of, reads_values
 from tlcconvert.sizes.output_extents import Extents, fitted
 
 _MULTIPLES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 112, 128)

@@ -15,6 +15,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from tlcconvert.errors import first_line
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.verification.float64 import Float64Judge, distance, magnitude
@@ -180,12 +181,6 @@ def expected_at(reference: nn.Module, inputs: NetworkInputs, trials: Sequence[Tr
     if outcomes and not any(magnitude(output) for outcome in outcomes for output in outcome.outputs):
         notes.append(f"{what}: the reference returns 0 at every image, so nothing but that is proven")
     return Expected(what, reference, inputs, tuple(outcomes), tuple(notes))
-
-
-def first_line(error: Exception) -> str:
-    """The class of ``error`` and the first line of its message."""
-    lines = (str(error).strip() or type(error).__name__).splitlines()
-    return f"{type(error).__name__}: {lines[0]}"
 
 
 def _kind(tensor: Tensor) -> str:

@@ -94,7 +94,7 @@ def _tensors(node: fx.Node) -> list[Tensor]:
 
 
 def _is_view(node: fx.Node) -> bool:
-    """Whether ``node`` yields memory that exists already."""
+    """Whether ``node`` yields memory that exists already, a part of a tuple included."""
     if node.target is operator.getitem:
         return True
     return isinstance(node.target, OpOverload) and node.target.is_view
