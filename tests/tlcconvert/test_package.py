@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,3 +32,31 @@ def test_every_public_name_is_there_and_no_other() -> None:
     assert set(tlcconvert.__all__) <= set(dir(tlcconvert))
     with pytest.raises(AttributeError, match="no_such_name"):
         tlcconvert.no_such_name  # noqa: B018
+
+
+def imports_shown() -> list[str]:
+    """Every import of the project that README, docs and samples show a reader."""
+    pages = [
+        ROOT / "README.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+        *sorted((ROOT / "samples").glob("*.py")),
+    ]
+    lines = (line.strip() for page in pages for line in page.read_text().splitlines())
+    shown = {line for line in lines if re.fullmatch(r"(from|import) (tlcconvert|passes)\b[\w. ,]*", line)}
+    return sorted(line for line in shown if "tiny_sr" not in line and "written_silu" not in line)
+
+
+PUBLIC = [
+    "from tlcconvert import CaptureError, Comparison, Conversion, ConversionError, ExtraInput, InputError, Parity",
+    "from tlcconvert import ParityError, Pixels, RoutingOptions, StrictError, Target, convert, verify",
+    "from tlcconvert.architectures import register",
+    "from tlcconvert.classsr import convert_classsr, multiply_adds",
+    "from tlcconvert.load import Network, load_factory, load_network",
+    "from tlcconvert.pipeline import FOLD, SIMPLIFY, Journal, Pipeline, Step, pipeline, run_steps",
+]
+"""What others may import, whatever becomes of the files behind it."""
+
+
+@pytest.mark.parametrize("line", [*PUBLIC, *imports_shown()])
+def test_what_others_import_is_there(line: str) -> None:
+    exec(line, {})
