@@ -18,7 +18,6 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 import tlcconvert
-from passes.result import PassResult
 from tests.tlcconvert.classsr.classsr_networks import small_network
 from tlcconvert import Conversion, InputError, Parity, RoutingOptions
 from tlcconvert.architectures.classsr import ClassSR
@@ -27,7 +26,7 @@ from tlcconvert.cli import command as cli
 from tlcconvert.options import Options
 
 COSTS = Costs((100, 250), "microseconds")
-CONVERTED = Conversion(onnx.ModelProto(), nn.Identity(), (), PassResult(), (), Parity(()), {}, {})
+CONVERTED = Conversion(onnx.ModelProto(), nn.Identity(), (), (), Parity(()), {}, {})
 MEANINGLESS = {
     "base_ratio": 2.0,
     "output_index": 1,
@@ -174,7 +173,7 @@ def test_options_that_mean_nothing_to_a_classsr_are_refused_as_they_are_typed(
 
 
 def test_every_option_is_passed_on_or_refused() -> None:
-    meant = {"train_size", "localize_statistics", "strict", "opset", "routing"}
+    meant = {"train_size", "localize_statistics", "strict", "opset", "routing", "without", "dump"}
     assert {field.name for field in fields(Options)} == meant | {"exported_program", "target"} | set(
         MEANINGLESS
     )

@@ -18,6 +18,8 @@ from torch import nn
 from typer.testing import CliRunner, Result
 
 from tlcconvert.cli import command as cli
+from tlcconvert.lower.lower import Lowered
+from tlcconvert.pipeline import steps
 
 
 class RunsCode:
@@ -270,22 +272,26 @@ def test_a_file_that_does_not_compute_the_network_is_not_written(
     network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lowering is made wrong on purpose: every kernel of the exported model is doubled."""
-    pipeline = sys.modules["tlcconvert.convert"]
-    right = pipeline.lower
+    right = steps.lower
 
-    def wrong(*arguments: object) -> onnx.ModelProto:
-        model = right(*arguments)  # type: ignore[arg-type]
-        for initializer in model.graph.initializer:
+    def wrong(*arguments: object) -> Lowered:
+        lowered = right(*arguments)  # type: ignore[arg-type]
+        for initializer in lowered.model.graph.initializer:
             values = onnx.numpy_helper.to_array(initializer)
             if values.ndim == 4:
                 initializer.CopyFrom(onnx.numpy_helper.from_array(2 * values, initializer.name))
-        return model
+        return lowered
 
-    monkeypatch.setattr(pipeline, "lower", wrong)
+    monkeypatch.setattr(steps, "lower", wrong)
     out = tmp_path / "out.onnx"
     out.write_bytes(b"before")
     assert_refused(tlcconvert(network, "--train-size", 32, "-o", out), 4, "FAILED", "1x64x64")
     assert out.read_bytes() == b"before"
+
+
+def test_graphs_are_not_dumped_among_other_files(network: Path, tmp_path: Path) -> None:
+    result = tlcconvert(network, "--train-size", 32, "--dry-run", "--dump", tmp_path)
+    assert_refused(result, 2, "has files in it: name an empty folder")
 
 
 def test_debug_shows_where_an_error_came_from(tmp_path: Path) -> None:
