@@ -83,18 +83,30 @@ class EagerLocaliser:
 
     def __call__(self, image: Tensor, *extra: Tensor) -> Any:
         """The network's output for ``image [N, C, H, W]``, in float64, with every statistic over windows."""
-        crop = image[..., :1, :1].expand(*image.shape[:2], *self.train_size)
-        crop = crop + 0.1 * torch.rand(crop.shape, generator=torch.Generator().manual_seed(0))
-        extra_crops = [
-            x[..., :1, :1].expand(*x.shape[:2], *self.train_size) if x.shape[2:] == image.shape[2:] else x
-            for x in extra
-        ]
-        sites = self._run(None, crop, *extra_crops)[1]
+        sites = self._run(None, *self._crops(image, *extra))[1]
         result, own = self._run(sites, image, *extra)
         if [site.kind for site in own] != [site.kind for site in sites]:
+            # A map of one pixel shows no rows and columns; up to a training crop every window is its whole map.
+            if all(extent <= least for extent, least in zip(image.shape[2:], self.train_size, strict=True)):
+                return self._whole(image, *extra)
             raise CannotRun("its statistics at this size are not those on a training crop")
         self.local = [site.kind for number, site in enumerate(own) if number not in self.left_global]
         return result
+
+    def _crops(self, image: Tensor, *extra: Tensor) -> list[Tensor]:
+        """Inputs of the size of a training crop."""
+        crop = image[..., :1, :1].expand(*image.shape[:2], *self.train_size)
+        crop = crop + 0.1 * torch.rand(crop.shape, generator=torch.Generator().manual_seed(0))
+        others = [
+            x[..., :1, :1].expand(*x.shape[:2], *self.train_size) if x.shape[2:] == image.shape[2:] else x
+            for x in extra
+        ]
+        return [crop, *others]
+
+    def _whole(self, image: Tensor, *extra: Tensor) -> Any:
+        self.local = [site.kind for site in self._run(None, *self._crops(image, *extra))[1]]
+        with torch.no_grad(), _float64():
+            return self.network(image.double(), *(x.double() for x in extra))
 
     def _run(self, trained: list[_Site] | None, *images: Tensor) -> tuple[Any, list[_Site]]:
         while True:

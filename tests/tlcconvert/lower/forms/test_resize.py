@@ -68,7 +68,7 @@ def file(table, in_onnxruntime):
     return in_onnxruntime(resized, opset=18 if table is LOOPLESS else 24)
 
 
-@pytest.mark.parametrize("size", [(4, 5), (7, 9), (10, 10), (45, 80), (33, 101), (131, 64)], ids=str)
+@pytest.mark.parametrize("size", [(4, 5), (9, 4), (7, 9), (10, 10), (45, 80), (33, 101), (131, 64)], ids=str)
 def test_one_file_resizes_any_size(file, size):
     x = torch.rand(2, 3, *size)
     computed = file(x)
@@ -84,6 +84,17 @@ def test_one_file_resizes_any_size(file, size):
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5, err_msg=str(case))
     for got, expected in zip(computed[-3:], resized(x.double())[-3:], strict=True):
         np.testing.assert_allclose(got, expected.numpy(), rtol=0, atol=1e-5)
+
+
+def test_pytorch_repeats_the_first_row_of_a_filtered_map_one_pixel_wide_and_files_do_not():
+    """Else the sizes above could be compared with PyTorch itself, where the filtered map has one column."""
+    column = torch.rand(1, 1, 9, 1, dtype=torch.float64)
+    filtered, doubled = (
+        functional.interpolate(x, size=(3, x.shape[3]), mode="bilinear", antialias=True)
+        for x in (column, column.expand(1, 1, 9, 2))
+    )
+    assert torch.equal(filtered, doubled[:, :, :1, :1].expand(1, 1, 3, 1))
+    assert not torch.allclose(filtered, doubled[..., :1])
 
 
 @pytest.mark.parametrize("factor", [1.7, 0.3, 1.1, 2.0, 0.5, 1 / 3, 2.5, 4 / 3, 0.29, 1.0])
