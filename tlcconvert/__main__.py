@@ -7,7 +7,14 @@ import sys
 import warnings
 
 from tlcconvert.cli.standard_streams import secure_standard_streams
-from tlcconvert.machine.termination import exit_code, leave, obey_signals, sentence, was_stopped
+from tlcconvert.machine.termination import (
+    exit_code,
+    ignore_signals,
+    leave,
+    obey_signals,
+    sentence,
+    was_stopped,
+)
 
 
 def main() -> None:
@@ -25,6 +32,7 @@ def main() -> None:
     except SystemExit:
         if was_stopped():
             leave(exit_code())
+        ignore_signals()
         raise
     except BaseException:
         if not was_stopped():

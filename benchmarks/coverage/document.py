@@ -63,8 +63,8 @@ converted with a train size of {TRAIN_SIZE}, each in a process of its own. This 
 - left global: operations that depend on the whole image in the file as in the network; see below.
 - folds: batch norms, branches and constants folded exactly.
 - network's sizes: the multiple and the minimum in pixels of the images the network itself accepts.
-- file's sizes: those the file computes without padding; it takes every size, and pads others to these. In bold where they
-  are fewer than the network's, which the conversion's report says too, with the deviation that padding makes.
+- file's sizes: those the file computes without padding; it takes every size, and pads others to these. In bold where
+  they are fewer than the network's, which the conversion's report says too, with the deviation that padding makes.
 - seconds: processor time of the conversion, its own verification included, on one thread.
 
 {section("Refused", [(row.name, [row.reason]) for row in rows if row.status is Status.REFUSED])}\

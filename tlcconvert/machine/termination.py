@@ -57,6 +57,12 @@ def work_is_done() -> None:
     _STOP.is_done = True
 
 
+def ignore_signals() -> None:
+    """While the interpreter ends, which gives signals their default back: the exit code is known by then."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def was_stopped() -> bool:
     """Whether a signal has come in time, even if the exception it raised was swallowed."""
     return bool(_STOP.signal) and not _STOP.is_done

@@ -162,6 +162,21 @@ del Finalized
     assert run(script) == (130, "", "")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_interpreter_ends_does_not_change_the_exit_code(run: Run, number: int) -> None:
+    script = """
+class ClearedLate:
+    def __del__(self, write=os.write, sleep=time.sleep):
+        write(1, b"ready\\n")
+        sleep(0.5)
+
+kept = ClearedLate()
+termination.ignore_signals()
+sys.exit(3)
+"""
+    assert run(script, number) == (3, "", "")
+
+
 def test_importing_the_package_and_its_command_line_leaves_signals_alone() -> None:
     code = (
         "import signal, sys; before = [signal.getsignal(n) for n in (2, 15)];"
