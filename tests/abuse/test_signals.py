@@ -55,11 +55,7 @@ def assert_survives(place: Workplace, number: int, delay: float) -> None:
         return
     assert not list(place.temporary.iterdir()), what
     assert process.returncode in (128 + number, 0), what
-    said = {
-        signal.SIGINT: "Interrupted; nothing was written.\n",
-        signal.SIGTERM: "Stopped by SIGTERM; nothing was written.\n",
-    }
-    assert error.decode() == (said[signal.Signals(number)] if process.returncode else ""), what
+    assert error.decode() == (SAID[signal.Signals(number)] if process.returncode else ""), what
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -88,7 +88,9 @@ class EagerLocaliser:
         if [site.kind for site in own] != [site.kind for site in sites]:
             # A map of one pixel shows no rows and columns; up to a training crop every window is its whole map.
             if all(extent <= least for extent, least in zip(image.shape[2:], self.train_size, strict=True)):
-                return self._whole(image, *extra)
+                self.local = [site.kind for site in sites]
+                with torch.no_grad(), _float64():
+                    return self.network(image.double(), *(x.double() for x in extra))
             raise CannotRun("its statistics at this size are not those on a training crop")
         self.local = [site.kind for number, site in enumerate(own) if number not in self.left_global]
         return result
@@ -102,11 +104,6 @@ class EagerLocaliser:
             for x in extra
         ]
         return [crop, *others]
-
-    def _whole(self, image: Tensor, *extra: Tensor) -> Any:
-        self.local = [site.kind for site in self._run(None, *self._crops(image, *extra))[1]]
-        with torch.no_grad(), _float64():
-            return self.network(image.double(), *(x.double() for x in extra))
 
     def _run(self, trained: list[_Site] | None, *images: Tensor) -> tuple[Any, list[_Site]]:
         while True:

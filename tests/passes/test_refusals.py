@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
+from torch.export import ExportedProgram
 
 from passes.fold.affine_region import affine_regions
 from passes.fold.batch_norm import batch_norm
@@ -40,6 +40,7 @@ from passes.speed.split_convolution import split_convolution
 from passes.speed.square import square
 from passes.speed.squeeze_first import squeeze_first
 from passes.speed.whole_channel_blocks import whole_channel_blocks
+from tests.captured import captured
 
 aten, tlc = torch.ops.aten, torch.ops.tlc
 CHANNELS = 4
@@ -62,12 +63,9 @@ def conv(channels: int = CHANNELS, outputs: int = CHANNELS, kernel: int = 1, **o
     return nn.Conv2d(channels, outputs, kernel, **options)  # type: ignore[arg-type]
 
 
-def captured(network: nn.Module) -> ExportedProgram:
-    torch.manual_seed(0)
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    example = torch.randn(2, CHANNELS, 13, 10, dtype=torch.float64)
-    program = torch.export.export(network.eval().double(), (example,), dynamic_shapes=(dynamic,))
-    program = program.run_decompositions({})
+def refreshed(network: nn.Module) -> ExportedProgram:
+    """As a pass leaves it that found nothing."""
+    program = captured(network, CHANNELS, (13, 10))
     refresh(program)
     return program
 
@@ -233,7 +231,7 @@ UNTAKEN: dict[Callable[[ExportedProgram], PassResult], dict[str, nn.Module]] = {
 def test_what_a_pass_does_not_take_it_leaves_as_it_is(
     transformation: Callable[[ExportedProgram], PassResult], why: str
 ) -> None:
-    program = captured(UNTAKEN[transformation][why])
+    program = refreshed(UNTAKEN[transformation][why])
     before, state = str(program.graph), list(program.state_dict)
     result = transformation(program)
     assert not result.rewrites
@@ -243,7 +241,7 @@ def test_what_a_pass_does_not_take_it_leaves_as_it_is(
 
 @pytest.mark.parametrize("network", [HALF_NORMALISED, MANY_TEMPERATURES], ids=["norm", "temperature"])
 def test_an_attention_is_refused_without_a_node(network: nn.Module) -> None:
-    program = captured(network)
+    program = refreshed(network)
     before, image = str(program.graph), image_size(program)
     layouts = pixel_layouts(program.graph, image)
     assert not any(attention.match(node, layouts, image) for node in program.graph.nodes)
@@ -252,7 +250,7 @@ def test_an_attention_is_refused_without_a_node(network: nn.Module) -> None:
 
 @pytest.mark.parametrize("network", [OF_A_NORM, OF_A_GATE, SORTED], ids=["norm", "gate", "sorted"])
 def test_a_nest_is_refused_without_a_node(network: nn.Module) -> None:
-    program = captured(network)
+    program = refreshed(network)
     before, image = str(program.graph), image_size(program)
     layouts = pixel_layouts(program.graph, image)
     doors = [door for node in program.graph.nodes if (door := match_door(node, layouts)) is not None]
@@ -262,7 +260,7 @@ def test_a_nest_is_refused_without_a_node(network: nn.Module) -> None:
 
 
 def test_a_norm_is_refused_where_its_mean_is_read() -> None:
-    program = captured(READ_DEVIATION)
+    program = refreshed(READ_DEVIATION)
     before, layouts = str(program.graph), pixel_layouts(program.graph, image_size(program))
     assert not any(norms.match(node, layouts) for node in program.graph.nodes)
     assert str(program.graph) == before

@@ -48,10 +48,6 @@ class Journal:
         self.entries.append(entry)
         self._write(entry.name, len(self.entries), draft)
 
-    def of_stage(self, stage: str) -> PassResult:
-        """All that the steps of ``stage`` did."""
-        return together([entry.result for entry in self.entries if entry.stage == stage])
-
     def of_step(self, name: str) -> PassResult:
         """What the step ``name`` did; nothing if it was not run."""
         return together([entry.result for entry in self.entries if entry.name == name])

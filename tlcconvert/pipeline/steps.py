@@ -139,10 +139,10 @@ def pipeline(options: Options, network: NetworkFacts) -> Pipeline:
         InputError: one that is to be left out is required or does not exist.
     """
     stages = {
-        "fold": (*SIMPLIFY, *(FOLD if options.fold_branches else ()), *_external_weights(network.original)),
+        "fold": (*SIMPLIFY, *(FOLD if options.fold_branches else ()), _external_weights(network.original)),
         "localize": _localize(options, network.requirements),
         "speed": tuple(_SPEED[name] for name in SPEED[options.target]),
-        "wrap": (*_wrap(options, network), *_computed_weights(network.original)),
+        "wrap": (*_wrap(options, network), _computed_weights(network.original)),
         "write": _write(options, network),
     }
     return Pipeline(stages).without(options.without)
@@ -262,21 +262,18 @@ def _tidy(draft: Draft) -> PassResult:
     return PassResult()
 
 
-def _external_weights(original: nn.Module) -> tuple[Step, ...]:
+def _external_weights(original: nn.Module) -> Step:
     def run(draft: Draft) -> PassResult:
         draft.weights = external_weights(draft.program)
         return _taken(draft, original)
 
     because = "after folds, which make weights fewer, and before more is computed from them"
-    return (Step("external_weights", run, because, is_required=True),)
+    return Step("external_weights", run, because, is_required=True)
 
 
-def _computed_weights(original: nn.Module) -> tuple[Step, ...]:
-    def run(draft: Draft) -> PassResult:
-        return _taken(draft, original)
-
+def _computed_weights(original: nn.Module) -> Step:
     because = "after all passes: what they computed moves out of memory too, if weights do"
-    return (Step("computed_weights", run, because, is_required=True),)
+    return Step("computed_weights", lambda draft: _taken(draft, original), because, is_required=True)
 
 
 def _taken(draft: Draft, original: nn.Module) -> PassResult:

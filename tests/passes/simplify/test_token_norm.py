@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
 
 from passes.program import runnable
 from passes.simplify.token_norm import token_norm
+from tests.captured import captured
 
 aten = torch.ops.aten
 CHANNELS = 6
@@ -82,18 +82,11 @@ class Turned(nn.Module):
         return tokens.transpose(1, 2).reshape(batch, channels, width, height)
 
 
-def captured(network: nn.Module) -> ExportedProgram:
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    example = torch.randn(2, CHANNELS, 7, 9, dtype=torch.float64)
-    program = torch.export.export(network.eval().double(), (example,), dynamic_shapes=(dynamic,))
-    return program.run_decompositions({})
-
-
 @pytest.mark.parametrize("build", [WrittenOut, lambda: WrittenOut(unbiased=True), LayerNorm, ChannelsLast])
 def test_the_norm_is_unchanged_and_nothing_is_transposed(build: Callable[[], nn.Module]) -> None:
     torch.manual_seed(0)
     network = build()
-    program = captured(network)
+    program = captured(network, channels=CHANNELS)
     assert [change.kind for change in token_norm(program).rewrites].count("norm of tokens") == 1
     moves = (aten.permute.default, aten.transpose.int)
     assert not any(node.target in moves for node in program.graph.nodes)
@@ -105,7 +98,7 @@ def test_the_norm_is_unchanged_and_nothing_is_transposed(build: Callable[[], nn.
 
 @pytest.mark.parametrize("build", [AcrossTokens, ReadAsTokens, Turned])
 def test_what_mixes_tokens_or_is_used_otherwise_stays(build: type[nn.Module]) -> None:
-    program = captured(build())
+    program = captured(build(), channels=CHANNELS)
     assert token_norm(program).rewrites == ()
     x = torch.randn(2, CHANNELS, 4, 5, dtype=torch.float64)
     assert torch.equal(runnable(program)(x), build()(x))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
 
 from passes.program import runnable
 from passes.speed.channel_prelu import channel_prelu
+from tests.captured import captured
 
 
 class Slopes(nn.Module):
@@ -27,15 +27,9 @@ class SlopesOfTheImage(nn.Module):
         return torch.prelu(x, x[0, :, 0, 0])
 
 
-def captured(network: nn.Module) -> ExportedProgram:
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    example = torch.randn(2, 5, 7, 9, dtype=torch.float64)
-    return torch.export.export(network.double(), (example,), dynamic_shapes=(dynamic,)).run_decompositions({})
-
-
 def test_both_sides_of_zero_are_unchanged() -> None:
     network = Slopes()
-    program = captured(network)
+    program = captured(network, channels=5)
     assert len(channel_prelu(program).rewrites) == 1
     program.validate()
     for shape in [(1, 5, 1, 1), (3, 5, 4, 6)]:
@@ -44,4 +38,4 @@ def test_both_sides_of_zero_are_unchanged() -> None:
 
 
 def test_slopes_that_are_no_weights_stay() -> None:
-    assert channel_prelu(captured(SlopesOfTheImage())).rewrites == ()
+    assert channel_prelu(captured(SlopesOfTheImage(), channels=5)).rewrites == ()

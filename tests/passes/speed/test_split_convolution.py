@@ -6,10 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
+from torch.export import ExportedProgram
 
 from passes.program import runnable
 from passes.speed.split_convolution import split_convolution
+from tests.captured import captured
 
 aten = torch.ops.aten
 
@@ -89,15 +90,6 @@ class PartsAcrossGroups(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         a, b = self.grouped(torch.cat([x, x[:, :1]], dim=1)).split([2, 6], dim=1)
         return a.relu().sum(1, keepdim=True) * b
-
-
-def captured(network: nn.Module) -> ExportedProgram:
-    torch.manual_seed(0)
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    example = torch.randn(2, 3, 7, 9, dtype=torch.float64)
-    return torch.export.export(
-        network.eval().double(), (example,), dynamic_shapes=(dynamic,)
-    ).run_decompositions({})
 
 
 def splits(program: ExportedProgram) -> int:

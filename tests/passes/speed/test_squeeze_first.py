@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
 
 from passes.program import runnable
 from passes.speed.squeeze_first import squeeze_first
+from tests.captured import captured
 
 aten, tlc = torch.ops.aten, torch.ops.tlc
 
@@ -62,15 +62,6 @@ class OneWindowPerStep(SqueezePath):
         super().__init__(8, 2, stride=2)
 
 
-def captured(network: nn.Module) -> ExportedProgram:
-    torch.manual_seed(0)
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    example = torch.randn(2, 8, 7, 9, dtype=torch.float64)
-    return torch.export.export(
-        network.eval().double(), (example,), dynamic_shapes=(dynamic,)
-    ).run_decompositions({})
-
-
 @pytest.mark.parametrize("has_bias", [True, False])
 @pytest.mark.parametrize(
     ("build", "squeeze"),
@@ -81,7 +72,7 @@ def test_the_squeeze_is_unchanged_at_every_size(
     build: type[SqueezePath], squeeze: object, has_bias: bool
 ) -> None:
     network = build(8, 2, bias=has_bias)
-    program = captured(network)
+    program = captured(network, channels=8)
     assert len(squeeze_first(program).rewrites) == 1
     (mean,) = (node for node in program.graph.nodes if node.target is tlc.local_mean.default)
     assert mean.meta["val"].shape[1] == 2
@@ -96,7 +87,7 @@ def test_the_squeeze_is_unchanged_at_every_size(
 
 def test_a_mean_on_a_grid_comes_after_the_convolution_of_another_convolution() -> None:
     network = OnAGridOfConvolution(8, 2)
-    program = captured(network)
+    program = captured(network, channels=8)
     assert len(squeeze_first(program).rewrites) == 1
     (mean,) = (node for node in program.graph.nodes if node.target is tlc.grid_mean.default)
     assert mean.meta["val"].shape[1] == 2
@@ -110,4 +101,4 @@ def test_a_mean_on_a_grid_comes_after_the_convolution_of_another_convolution() -
     [lambda: SqueezePath(8, 4), lambda: MeanReadTwice(8, 2), OneWindowPerStep, lambda: OnAGrid(8, 2)],
 )
 def test_what_does_not_squeeze_enough_or_does_more_stays(build: type[nn.Module]) -> None:
-    assert squeeze_first(captured(build())).rewrites == ()
+    assert squeeze_first(captured(build(), channels=8)).rewrites == ()

@@ -6,10 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
 
 from passes.program import runnable
 from passes.speed.whole_channel_blocks import whole_channel_blocks
+from tests.captured import captured
 
 aten = torch.ops.aten
 
@@ -60,15 +60,6 @@ class Divided(GatedFeedForward):
     def forward(self, x: Tensor) -> Tensor:
         y = self.between(x)
         return self.narrow(y / (y + 1e-3))
-
-
-def captured(network: nn.Module) -> ExportedProgram:
-    torch.manual_seed(0)
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    example = torch.randn(2, 3, 7, 9, dtype=torch.float64)
-    return torch.export.export(
-        network.eval().double(), (example,), dynamic_shapes=(dynamic,)
-    ).run_decompositions({})
 
 
 @pytest.mark.parametrize(
