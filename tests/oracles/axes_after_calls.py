@@ -84,8 +84,8 @@ def axes_after(
             name, _Shaped(before[0][1]), None, args[1:], {k: v for k, v in kwargs.items() if k != "input"}
         )
         if found is not None:
-            _, dims, keepdim, _ = found
-            kept = [() if i in dims else own for i, own in enumerate(axes) if keepdim or i not in dims]
+            _, reduced, keepdim, _ = found
+            kept = [() if i in reduced else own for i, own in enumerate(axes) if keepdim or i not in reduced]
             return tuple(kept) if len(kept) == len(shape) else lost
     return lost
 

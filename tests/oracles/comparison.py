@@ -58,7 +58,7 @@ def distance_from_oracle(
         raise CannotRun("it takes more than an image")
     image = uneven_image(given.shape[1], *size, batch=batch)
     crop = padded(torch.zeros(1, 1, train_size, train_size), *needs) if needs[0] > 1 else None
-    trained = (train_size, train_size) if crop is None else tuple(crop.shape[2:])
+    trained = (train_size, train_size) if crop is None else (crop.shape[2], crop.shape[3])
     localiser = EagerLocaliser(network, trained)
     own = own_multiple(network, given.shape[1])
     is_own = all(extent % own == 0 for extent in size) and accepts(network, image)

@@ -44,7 +44,7 @@ from tests.oracles.per_window import CannotRun, Domain, PerWindow, StandIn, Valu
 from tests.oracles.pixel_axes import Axes, Layout, layout_of
 from tests.oracles.reductions import COMPUTE, norm_of, reduction_of
 from tests.oracles.statistics_of_windows import Map, Reduction, Term, products, times
-from tests.oracles.windows import of_attention, window_size
+from tests.oracles.windows import mean_over, of_attention, window_size
 
 
 @dataclass
@@ -134,6 +134,7 @@ class PixelsAndWindows(StandIn):
 
     terms: list[Term]
     axes: Axes
+    known: Tensor | None
 
     @staticmethod
     def __new__(cls, terms: list[Term], axes: Axes, shape: Sequence[int]) -> PixelsAndWindows:
@@ -156,9 +157,13 @@ class PixelsAndWindows(StandIn):
         return self.known
 
 
-def _marked(x: Tensor, axes: Axes) -> Tensor:
+def _marked(x: Any, axes: Axes | None) -> Tensor:
     x.pixel_axes = axes
     return x
+
+
+def _forget_half(x: Any) -> None:
+    x.half_reduced = None
 
 
 def _axes(x: Any) -> Axes | None:
@@ -171,7 +176,7 @@ def _layout(x: Any) -> Layout | None:
     return None if axes is None else layout_of(axes)
 
 
-class _Sizes(tuple):
+class _Sizes(tuple[int, ...]):
     def numel(self) -> int:
         return math.prod(self)
 
@@ -300,7 +305,7 @@ class _LocalStatistics(TorchFunctionMode):
         kwargs = {key: value for key, value in kwargs.items() if key != "inplace"}
         if isinstance(args[0], PixelsAndWindows):
             args = (_marked(args[0].pixels().clone(), args[0].axes), *args[1:])
-        if isinstance(args[0], PerWindow):
+        if isinstance(target, PerWindow):
             args = (PerWindow(target.value, target.part, tuple(target.shape)), *args[1:])
         away = getattr(Tensor, plain, None) or getattr(torch, plain, None) or function
         if name in (
@@ -339,7 +344,8 @@ class _LocalStatistics(TorchFunctionMode):
         if isinstance(target, PixelsAndWindows):
             pixels = _marked(target.pixels().clone(), target.axes)
             self._set_item(function, (pixels, index, value))
-            target.known, target.axes, target.terms = pixels, _axes(pixels), [Term(None, self._map(pixels))]
+            target.known, target.terms = pixels, [Term(None, self._map(pixels))]
+            target.axes = _axes(pixels) or target.axes
             return
         self._keep_maps_of(target)
         function(target, index, value)
@@ -430,7 +436,10 @@ class _LocalStatistics(TorchFunctionMode):
             if number >= len(self.trained):
                 raise CannotRun("it has more statistics at this size than on a training crop")
             site = self.trained[number]
-            window = tuple(map(window_size, (site.height, site.width), self.train_size))
+            window = (
+                window_size(site.height, self.train_size[0]),
+                window_size(site.width, self.train_size[1]),
+            )
         domain = Domain(layout.height, layout.width, window)
 
         def at(strided: bool) -> tuple[Tensor, ...]:
@@ -465,7 +474,7 @@ class _LocalStatistics(TorchFunctionMode):
         return result
 
     def _second_half(
-        self, name: str, function: Any, x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, name: str, function: Any, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         kind, terms, first = x.half_reduced
         found = reduction_of(name, x, None, args[1:], kwargs)
@@ -516,6 +525,8 @@ class _LocalStatistics(TorchFunctionMode):
         average, spread = (
             PerWindow(value, part, shape).spread(over.layout, len(over.shape)) for part in (0, 1)
         )
+        if average is None or spread is None:
+            return NotImplemented
         result = ((grouped - average) / (spread + eps).sqrt()).reshape(pixels.shape)
         channels = [1, -1] + [1] * (pixels.dim() - 2)
         if weight is not None:
@@ -576,6 +587,7 @@ class _LocalStatistics(TorchFunctionMode):
             total = torch.zeros(len(windows), *shape, dtype=torch.float64)
             for one in terms_a:
                 for other in terms_b:
+                    assert one.map is not None and other.map is not None
                     gram = _gram(a.map_last(one.map.tensor), b.map_last(other.map.tensor), windows, strided)
                     factor = statistics_of_windows.coefficient_at(one.coefficient, strided, left.dim())
                     factor = factor * statistics_of_windows.coefficient_at(
@@ -675,7 +687,7 @@ class _LocalStatistics(TorchFunctionMode):
         values = value.spread(layout, example.dim())
         if values is None or values.shape != example.shape:
             raise StaysGlobal(value.value.sites, "it is copied along channels and pixels at once")
-        named = {layout.axes[0]: (("H", layout.height), ("W", layout.width))}
+        named: dict[int, pixel_axes.Axis] = {layout.axes[0]: (("H", layout.height), ("W", layout.width))}
         if len(grown) == 2:
             named = {grown[0]: (("H", layout.height),), grown[1]: (("W", layout.width),)}
         return _marked(
@@ -765,7 +777,9 @@ class _LocalStatistics(TorchFunctionMode):
                 total[crop] += result
                 count[crop[1:]] += 1
         result = layout.from_map_last(total / count)
-        axes = list(_axes(pixels))
+        before = _axes(pixels)
+        assert before is not None
+        axes = list(before)
         channels = result.dim() - (2 if matrix_first else 1)
         axes[channels] = pixel_axes.unnamed(result.shape)[channels]
         return _marked(result, tuple(axes))
@@ -784,12 +798,12 @@ class _LocalStatistics(TorchFunctionMode):
             if len(operands) != 2 or not isinstance(operands[1], (int, float)) or operands[1] != 2:
                 return NotImplemented
             operation, operands = "square", operands[:1]
-        maps = [x for x in operands if _layout(x) is not None]
+        maps = [(x, layout, _axes(x)) for x in operands if (layout := _layout(x)) is not None]
         if not maps:
             return NotImplemented
-        like, layout = maps[0], _layout(maps[0])
-        terms = [self._terms_on(x, layout, like.dim()) for x in operands]
-        if any(own is None for own in terms):
+        like, layout, like_axes = maps[0]
+        terms = [own for x in operands if (own := self._terms_on(x, layout, like.dim())) is not None]
+        if like_axes is None or len(terms) < len(operands):
             return NotImplemented
         if operation == "mul" and _are_different_maps(*terms):
             terms = [self._as_factor(x) for x in operands]
@@ -799,7 +813,7 @@ class _LocalStatistics(TorchFunctionMode):
         shape = torch.broadcast_shapes(*(tuple(x.shape) for x in operands if isinstance(x, Tensor)))
         if len(shape) != like.dim():
             return NotImplemented
-        axes = pixel_axes.resized(_axes(like), shape)
+        axes = pixel_axes.resized(like_axes, shape)
         return PixelsAndWindows(combined, axes, shape)
 
     def _terms_on(self, x: Any, layout: Layout, rank: int) -> list[Term] | None:
@@ -832,7 +846,7 @@ class _LocalStatistics(TorchFunctionMode):
         for tensor in tree_flatten(result)[0]:
             if isinstance(tensor, Tensor):
                 _marked(tensor, axes_after(name, function, args, kwargs, before, tensor))
-                tensor.half_reduced = None
+                _forget_half(tensor)
         return result
 
 
@@ -871,7 +885,11 @@ def _combined(operation: str, terms: list[list[Term]], operands: list[Any]) -> l
         if len(right) != 1 or right[0].map is not None:
             return None
         divisor = right[0].coefficient
-        inverse = derived(torch.reciprocal, (divisor,), {}) if isinstance(divisor, PerWindow) else 1 / divisor
+        inverse: Any = 1.0
+        if isinstance(divisor, PerWindow):
+            inverse = derived(torch.reciprocal, (divisor,), {})
+        elif divisor is not None:
+            inverse = 1 / divisor
         return [Term(times(inverse, term.coefficient), term.map) for term in left]
     if operation in ("add", "sub"):
         if operation == "sub":
@@ -888,7 +906,7 @@ def _gram(a: Tensor, b: Tensor, windows: Any, strided: bool) -> Tensor:
     """``[windows, ..., i, j]`` of ``a [..., i, H, W]`` and ``b [..., j, H, W]``, over each window."""
     if not strided:
         outer = a.unsqueeze(-3) * b.unsqueeze(-4)
-        return statistics_of_windows.mean_over(outer, windows).movedim((-2, -1), (0, 1)).flatten(0, 1) * (
+        return mean_over(outer, windows).movedim((-2, -1), (0, 1)).flatten(0, 1) * (
             windows.height * windows.width
         )
     grams = []

@@ -61,8 +61,10 @@ class StandIn(Tensor):
     """A tensor that has a shape and no elements of its own."""
 
     @classmethod
-    def __torch_dispatch__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        raise CannotRun(f"{function} reads the elements of a {cls.__name__}")
+    def __torch_dispatch__(  # type: ignore[override]  # torch types it as a static function
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        raise CannotRun(f"{func} reads the elements of a {cls.__name__}")
 
 
 class PerWindow(StandIn):

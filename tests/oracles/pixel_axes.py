@@ -75,6 +75,7 @@ def layout_of(axes: Axes) -> Layout | None:
         for i, axis in enumerate(axes)
         if len(axis) == 2 and _counts(axis[0], HEIGHT) and _counts(axis[1], WIDTH)
     ]
+    pixels: tuple[int, ...]
     if len(rows) == len(columns) == 1 and not flat:
         pixels, found = (rows[0], columns[0]), (axes[rows[0]][0], axes[columns[0]][0])
     elif len(flat) == 1 and not rows and not columns:
@@ -192,7 +193,7 @@ def transformed_back(axes: Axes, dims: Sequence[int], shape: Sequence[int]) -> A
     """Pixels again, in their places where the extent is what it was."""
     after = list(axes)
     for dim in dims:
-        name = after[dim][0][0] if len(after[dim]) == 1 else None
+        name: Any = after[dim][0][0] if len(after[dim]) == 1 else None
         size = int(shape[dim])
         after[dim] = _axis(name[1] if _is_step(name, "transformed") and name[2] == size else None, size)
     return tuple(after)

@@ -37,8 +37,8 @@ def reduction_of(
             return None
         return kind, layout.axes, True, {}
     if name == "avg_pool2d" and layout is not None and layout.axes == (rank - 2, rank - 1):
-        size = named.get("kernel_size", rest[0] if rest else None)
-        pair = (size, size) if isinstance(size, int) else tuple(size)
+        kernel: Any = named.get("kernel_size", rest[0] if rest else None)
+        pair = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
         strided = [*rest[1:], *(value for key, value in named.items() if key != "kernel_size")]
         is_extent = all(hasattr(own, "local") for own in pair)
         if (
@@ -62,7 +62,7 @@ def reduction_of(
     dims = tuple(sorted({d % rank for d in ([dim] if isinstance(dim, int) else dim)}))
     if not dims:
         return None
-    options = {key: bound[key] for key in ("correction", "unbiased", "p") if key in bound}
+    options: dict[str, Any] = {key: bound[key] for key in ("correction", "unbiased", "p") if key in bound}
     kind = "norm" if "norm" in name else name
     return kind, dims, bool(bound.get("keepdim", False)), options
 
