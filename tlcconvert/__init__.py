@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from tlcconvert.network.network_inputs import ExtraInput
     from tlcconvert.network.pixels import Pixels
-    from tlcconvert.routing_options import RoutingOptions
+    from tlcconvert.options import RoutingOptions
     from tlcconvert.target import Target
     from tlcconvert.verification.parity import Comparison, Parity
     from tlcconvert.verify import verify
@@ -57,7 +57,7 @@ _HOMES = {
     "Comparison": "verification.parity",
     "Parity": "verification.parity",
     "Pixels": "network.pixels",
-    "RoutingOptions": "routing_options",
+    "RoutingOptions": "options",
     "Target": "target",
     "verify": "verify",
 }

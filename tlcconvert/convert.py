@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from onnxruntime import InferenceSession
 from torch import nn
@@ -27,22 +26,20 @@ from tlcconvert.machine.memory_limit import refuse_what_does_not_fit
 from tlcconvert.machine.out_of_memory import memory_named, refuse_left_out
 from tlcconvert.network.input_channels import input_channels_of
 from tlcconvert.network.network import Network
-from tlcconvert.network.network_inputs import ExtraInput
 from tlcconvert.network.outputs import OneOutput, keep_output, output_names
 from tlcconvert.network.pixels import Pixels
-from tlcconvert.options import Options, Size
+from tlcconvert.options import Options
+from tlcconvert.options.keyword_arguments import taking
 from tlcconvert.output.exported_output import verified_program
 from tlcconvert.output.metadata import describe, state_sha256
 from tlcconvert.output.output_paths import refuse_taken_folder
 from tlcconvert.output.write import write_bytes
 from tlcconvert.pipeline import Draft, Journal, NetworkFacts, Pipeline, pipeline
-from tlcconvert.routing_options import RoutingOptions
 from tlcconvert.sizes.output_extents import Extents
 from tlcconvert.sizes.size_limit import refuse_larger
 from tlcconvert.sizes.size_requirements import SizeRequirements
 from tlcconvert.sizes.size_wrapper import SizeWrapper, serves_an_image
-from tlcconvert.stages import Progress, Stages
-from tlcconvert.target import Target
+from tlcconvert.stages import Stages
 from tlcconvert.verification.conversion import Subject, cheap_sizes, reach_of, verify_conversion
 from tlcconvert.verification.extents import demands
 from tlcconvert.verification.feature_map_memory import FeatureMapMemory
@@ -51,71 +48,13 @@ from tlcconvert.verification.session import inference_session
 from tlcconvert.verification.twin import Twin
 
 
-def convert(
-    network: nn.Module | ExportedProgram,
-    train_size: int | tuple[int, int] | None = None,
-    *,
-    base_ratio: float = 1.5,
-    input_channels: int | None = None,
-    extra_inputs: Sequence[ExtraInput] = (),
-    output_index: int | None = None,
-    all_outputs: bool = False,
-    localize_statistics: bool = True,
-    fold_branches: bool = True,
-    size_wrapper: bool = True,
-    static_size: tuple[int, int] | None = None,
-    accept_multiple: int | None = None,
-    accept_minimum: int | None = None,
-    verify_sizes: Sequence[Size] = (),
-    opset: int = 18,
-    target: Target = Target.ONNXRUNTIME,
-    strict: bool = False,
-    fast: bool = False,
-    exported_program: bool = False,
-    routing: RoutingOptions | None = None,
-    without: Sequence[str] = (),
-    dump: Path | None = None,
-    known_requirements: SizeRequirements | None = None,
-    pixels: Pixels | None = None,
-    source_sha256: str = "",
-    progress: Progress | None = None,
-) -> Conversion:
+@taking(Options)
+def convert(network: nn.Module | ExportedProgram | Network, options: Options) -> Conversion:
     """Converts a network to a verified ONNX model with local statistics.
 
     Args:
         network: any ``nn.Module`` of an image batch [N, C, H, W], or an exported program with symbolic batch,
-            height and width. It is not changed.
-        train_size: height and width of the crops it was trained on, in pixels; one number for both. None
-            only with ``localize_statistics=False``.
-        base_ratio: window over training crop, per axis (Test-time Local Converter, ECCV 2022: 1.5).
-        input_channels: channels of the image; by default those of the first convolution.
-        extra_inputs: inputs after the image, such as a noise level map.
-        output_index: which of several outputs the file returns, negative from the end.
-        all_outputs: return all of them, named ``output``, ``output_1`` and so on.
-        localize_statistics: False leaves global statistics as they are.
-        fold_branches: False leaves branches and batch norms as they are.
-        size_wrapper: False leaves out the padding and cropping around a network that needs a multiple or a
-            minimum; the file then takes such sizes only, and its metadata says which.
-        static_size: (height, width) in pixels the file is made for, with a batch of 1, for runtimes without
-            dynamic shapes; nothing in it is computed from a shape.
-        accept_multiple, accept_minimum: where no graph computes the network at every size it accepts, the multiple
-            or minimum of the file that pads more than it must; by default refused with the deviation measured.
-        verify_sizes: (height, width) or (batch, height, width) to compare at instead of the sizes chosen from the
-            graph; the notes of the parity say what they do not prove.
-        opset: 18 to 24.
-        target: the runtime the file is made for; ``TENSORRT`` needs ``static_size``.
-        strict: raise where a statistic stays global.
-        fast: take means and norms at every 12th of a window only and interpolate between; approximate, and
-            the deviation from exact local statistics is measured and noted.
-        routing: how a ClassSR covers an image and what its file lets callers control; other networks refuse it.
-        without: names of optional steps to leave out (:mod:`tlcconvert.pipeline.steps`); the file computes the same.
-        dump: a folder for the graph after each step, as text; it is made, and kept whatever happens.
-        known_requirements: multiple and minimum a registry knows; confirmed by running the network.
-        pixels: what the values of the image mean, for the file's metadata.
-        source_sha256: hash of the file the network came from; by default that of its sorted state.
-        exported_program: also make the program for ``torch.export.load``; ``save`` writes it to a path that ends
-            in ``.pt2``.
-        progress: called with the name of each stage as it begins, and with what it is doing.
+            height and width; or a :class:`tlcconvert.load.Network`, with what its file says of it. It is not changed.
 
     Raises:
         InputError: an argument is out of range or the network cannot be read.
@@ -123,60 +62,52 @@ def convert(
         ParityError: a comparison failed.
         StrictError: ``strict``, and a statistic stays global.
     """
-    pair = (train_size, train_size) if isinstance(train_size, int) else train_size
-    options = Options(
-        train_size=pair,
-        base_ratio=base_ratio,
-        output_index=output_index,
-        all_outputs=all_outputs,
-        localize_statistics=localize_statistics,
-        fold_branches=fold_branches,
-        size_wrapper=size_wrapper,
-        static_size=static_size,
-        accept_multiple=accept_multiple,
-        accept_minimum=accept_minimum,
-        verify_sizes=tuple(verify_sizes),
-        opset=opset,
-        target=target,
-        strict=strict,
-        fast=fast,
-        exported_program=exported_program,
-        routing=routing or RoutingOptions(),
-        without=tuple(without),
-        dump=dump,
-    )
-    requirements = known_requirements or SizeRequirements(1, 0, 0)
-    known = Network(
-        network,
-        input_channels=input_channels,
-        scale=requirements.scale,
-        multiple=requirements.multiple,
-        minimum=requirements.minimum,
-        pixels=pixels or Pixels(),
-        extra_inputs=tuple(extra_inputs),
-        sha256=source_sha256,
-    )
-    conversion = convert_network(known, options, progress)
+    conversion = convert_network(_known(network), options)
     if conversion.cost_file and options.routing.calibrate is not None:
         write_bytes(conversion.cost_file.encode(), options.routing.calibrate)
     return conversion
 
 
-def convert_network(network: Network, options: Options, progress: Progress | None = None) -> Conversion:
-    """:func:`convert` with its arguments judged already."""
+def _known(network: nn.Module | ExportedProgram | Network) -> Network:
+    if isinstance(network, Network):
+        return network
+    if isinstance(network, nn.Module | ExportedProgram):
+        return Network(network)
+    raise InputError(
+        f"A network is an nn.Module, an exported program, or a file's, read by tlcconvert.load.load_network; "
+        f"not a {type(network).__name__}."
+    )
+
+
+def convert_network(network: Network, options: Options) -> Conversion:
+    """:func:`convert`, but writes nothing."""
+    network, options = _as_asked(network, options)
     refuse_taken_folder(options.dump)
     with memory_named():
         if isinstance(network.module, ClassSR):
-            conversion = convert_from_options(network, options, progress)
+            conversion = convert_from_options(network, options)
         else:
-            conversion = _convert(network, options, progress)
+            conversion = _convert(network, options)
     refuse_left_out(conversion.parity.notes)
     return conversion
 
 
-def _convert(network: Network, options: Options, progress: Progress | None) -> Conversion:
+def _as_asked(network: Network, options: Options) -> tuple[Network, Options]:
+    """What is known of a network counts where the caller says nothing."""
+    network = replace(
+        network,
+        input_channels=options.input_channels or network.input_channels,
+        extra_inputs=options.extra_inputs or network.extra_inputs,
+        pixels=options.pixels or network.pixels,
+    )
+    if options.output_index is None and not options.all_outputs:
+        options = replace(options, output_index=network.output_index)
+    return network, options
+
+
+def _convert(network: Network, options: Options) -> Conversion:
     options.routing.refuse_for_other_networks()
-    stages = Stages(progress or (lambda _: None))
+    stages = Stages(options.progress or (lambda _: None))
     with stages("capture"):
         channels = network.input_channels or input_channels_of(network.module, network.extra_inputs)
         if channels is None:

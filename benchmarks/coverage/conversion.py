@@ -20,7 +20,6 @@ from tlcconvert.network.eager_reference import EagerReference, evaluation_copy
 from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.network.outputs import OneOutput
 from tlcconvert.sizes.output_extents import stated
-from tlcconvert.sizes.size_requirements import SizeRequirements
 from tlcconvert.sizes.size_wrapper import SizeWrapper
 from tlcconvert.verification.compare import TOLERANCE, compare_session
 from tlcconvert.verification.parity import Parity
@@ -60,14 +59,7 @@ def row_of(subject: Subject) -> Row:
 
 
 def converted(network: Network) -> Conversion:
-    return convert(
-        network.module,
-        TRAIN_SIZE,
-        input_channels=network.input_channels,
-        extra_inputs=network.extra_inputs,
-        output_index=network.output_index,
-        known_requirements=SizeRequirements(network.multiple, network.minimum, network.scale),
-    )
+    return convert(network, TRAIN_SIZE)
 
 
 def _compared(network: Network, conversion: Conversion, is_seed: bool) -> Parity:

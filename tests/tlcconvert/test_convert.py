@@ -18,6 +18,7 @@ from torch import Tensor, nn
 import tlcconvert
 from tests.passes.localize.attention_networks import TransposedAttention
 from tlcconvert import Conversion, InputError, Target
+from tlcconvert.load import Network
 
 EIGHT_SIZES = [(1, 1), (7, 5), (16, 31), (48, 48), (49, 48), (33, 90), (75, 61), (96, 20)]
 SE_WINDOW = 12
@@ -396,6 +397,25 @@ def test_what_pixels_mean_is_told_where_it_is_known() -> None:
     conversion = tlcconvert.convert(SqueezeExcitation(), 24, pixels=tlcconvert.Pixels((0.0, 1.0), "RGB"))
     assert (conversion.metadata["value_range"], conversion.metadata["color_order"]) == ("[0.0, 1.0]", "RGB")
     assert "value_range" not in tlcconvert.convert(SqueezeExcitation(), 24).metadata
+
+
+def test_what_a_file_says_of_its_network_counts_where_the_caller_says_nothing() -> None:
+    read = Network(
+        TwoOutputs(), output_index=1, pixels=tlcconvert.Pixels((0.0, 1.0), "RGB"), sha256="0f" * 32
+    )
+    known = tlcconvert.convert(read, 24)
+    assert (known.metadata["color_order"], known.metadata["source_sha256"]) == ("RGB", "0f" * 32)
+    assert run(known, torch.rand(1, 3, 5, 6)).shape == (1, 3, 10, 12)
+    asked = tlcconvert.convert(read, 24, output_index=0, pixels=tlcconvert.Pixels(None, "BGR"))
+    assert (asked.metadata["color_order"], "value_range" in asked.metadata) == ("BGR", False)
+    assert run(asked, torch.rand(1, 3, 5, 6)).shape == (1, 3, 5, 6)
+    both = tlcconvert.convert(read, 24, all_outputs=True)
+    assert json.loads(both.metadata["output_channels"]) == [3, 3]
+
+
+def test_what_is_no_network_is_refused_with_the_way_to_read_a_file() -> None:
+    with pytest.raises(InputError, match=r"load_network; not a str"):
+        tlcconvert.convert("model.pth", 24)  # type: ignore[arg-type]
 
 
 def test_fast_statistics_are_verified_too_and_their_deviation_is_noted() -> None:

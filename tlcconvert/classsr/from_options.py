@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.classsr.calibrate import measured_costs
@@ -11,20 +11,20 @@ from tlcconvert.classsr.costs import Costs, cost_text, read_costs
 from tlcconvert.conversion import Conversion
 from tlcconvert.errors import InputError
 from tlcconvert.network.network import Network
-from tlcconvert.options import Options
+from tlcconvert.options import Options, RoutingOptions
+from tlcconvert.options.option import asked_for
 from tlcconvert.output.write import check_writable
-from tlcconvert.routing_options import RoutingOptions
 from tlcconvert.stages import Progress
 
 _PUBLISHED_PATCH_SIZE = 32
 # Nothing of a ClassSR depends on the whole image: localising and --strict hold as they are.
 _SHARED = (
-    "train_size", "localize_statistics", "strict", "opset", "routing", "exported_program", "without", "dump"
+    "train_size", "localize_statistics", "strict", "input_channels", "extra_inputs", "pixels", "opset",
+    "exported_program", "dump", "without", "progress", "routing",
 )  # fmt: skip
-_FLAGS = {"fold_branches": "--no-fold", "size_wrapper": "--no-size-wrapper", "static_size": "--static"}
 
 
-def convert_from_options(network: Network, options: Options, progress: Progress | None) -> Conversion:
+def convert_from_options(network: Network, options: Options) -> Conversion:
     """Converts ``network``, a ClassSR; see :func:`tlcconvert.classsr.convert.convert_classsr`.
 
     Raises:
@@ -38,7 +38,7 @@ def convert_from_options(network: Network, options: Options, progress: Progress 
     routing = options.routing
     module = at_scale(network.module, routing.scale)
     size = _square(options.train_size) if routing.patch_size is None else routing.patch_size
-    costs = _costs(module, routing, size, progress)
+    costs = _costs(module, routing, size, options.progress)
     conversion = convert_classsr(
         module,
         patch_size=size,
@@ -50,7 +50,7 @@ def convert_from_options(network: Network, options: Options, progress: Progress 
         source_sha256=network.sha256,
         without=options.without,
         dump=options.dump,
-        progress=progress,
+        progress=options.progress,
     )
     if routing.calibrate is not None and costs is not None:
         return replace(conversion, cost_file=cost_text(costs, size))
@@ -58,11 +58,7 @@ def convert_from_options(network: Network, options: Options, progress: Progress 
 
 
 def _refuse_meaningless(options: Options) -> None:
-    asked = [
-        _FLAGS.get(field.name, f"--{field.name.replace('_', '-')}")
-        for field in fields(options)
-        if field.name not in _SHARED and getattr(options, field.name) != field.default
-    ]
+    asked = asked_for(options, besides=_SHARED)
     if options.output_index == 0:  # the image, which is what the file returns
         asked.remove("--output-index")
     if asked:

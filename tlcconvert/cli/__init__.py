@@ -1,1 +1,1 @@
-"""The command line: options, console, one sentence for every failure."""
+"""The command line: command, console, one sentence for every failure."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BATCH, HEIGHT, WIDTH = "batch", "height", "width"
 
@@ -44,5 +45,8 @@ class NetworkInputs:
 
     def random(self, batch: int, height: int, width: int, *, seed: int = 0) -> tuple[Tensor, ...]:
         """Uniform float32 values in [0, 1), the same for the same arguments whatever the global seed."""
+        # An extra input can be asked for before torch is imported, which takes seconds.
+        import torch
+
         generator = torch.Generator().manual_seed(seed)
         return tuple(torch.rand(shape, generator=generator) for shape in self.sizes(batch, height, width))

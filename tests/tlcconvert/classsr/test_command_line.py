@@ -173,10 +173,10 @@ def test_options_that_mean_nothing_to_a_classsr_are_refused_as_they_are_typed(
 
 
 def test_every_option_is_passed_on_or_refused() -> None:
-    meant = {"train_size", "localize_statistics", "strict", "opset", "routing", "without", "dump"}
-    assert {field.name for field in fields(Options)} == meant | {"exported_program", "target"} | set(
-        MEANINGLESS
-    )
+    meant = {"train_size", "localize_statistics", "strict", "opset", "routing", "without", "dump", "progress"}
+    of_the_network = {"input_channels", "extra_inputs", "pixels"}
+    refused = {"exported_program", "target"} | set(MEANINGLESS)
+    assert {field.name for field in fields(Options)} == meant | of_the_network | refused
 
 
 def test_a_classsr_is_not_written_as_an_exported_program(checkpoint: Path, tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 import re
 
-import typer
-
+from tlcconvert.errors import InputError
 from tlcconvert.shown_name import shown
 
 MOST_DIGITS = 18
@@ -30,10 +29,10 @@ def whole_number(text: object) -> int:
     """``"12"`` or ``"-1"`` as a number.
 
     Raises:
-        typer.BadParameter: it is none.
+        InputError: it is none.
     """
     if not _WHOLE.fullmatch(str(text)):
-        raise typer.BadParameter(f"{shown(text)} is not a whole number of at most {MOST_DIGITS} digits.")
+        raise InputError(f"{shown(text)} is not a whole number of at most {MOST_DIGITS} digits.")
     return int(str(text))
 
 
@@ -41,7 +40,7 @@ def positive_number(text: object) -> int:
     """A :func:`whole_number` of at least 1."""
     number = whole_number(text)
     if number < 1:
-        raise typer.BadParameter(f"{number} is not at least 1.")
+        raise InputError(f"{number} is not at least 1.")
     return number
 
 
@@ -49,11 +48,11 @@ def decimal_number(text: object) -> float:
     """``"1.5"`` as a number.
 
     Raises:
-        typer.BadParameter: it is none.
+        InputError: it is none.
     """
     if not _DECIMAL.fullmatch(str(text)):
-        raise typer.BadParameter(f"{shown(text)} is not a number such as 1.5.")
+        raise InputError(f"{shown(text)} is not a number such as 1.5.")
     number = float(str(text))
     if math.isinf(number):
-        raise typer.BadParameter(f"{shown(text)} is too large.")
+        raise InputError(f"{shown(text)} is too large.")
     return number

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-import typer
 
-from tlcconvert.cli.numbers_on_command_line import decimal_number, positive_number, whole_number
+from tlcconvert.errors import InputError
+from tlcconvert.options.numbers_as_text import decimal_number, positive_number, whole_number
 
 NEITHER = ["", "x", "\uff11", "1_0", " 1", "1\n", "+1", "0x10", "1" * 19, "1" * 5000, "--1", "\u0663"]
 
@@ -26,18 +26,18 @@ def test_decimal_numbers(text: object, number: float) -> None:
 
 @pytest.mark.parametrize("text", [*NEITHER, "1.0", "1e3"])
 def test_what_is_no_whole_number(text: str) -> None:
-    with pytest.raises(typer.BadParameter) as caught:
+    with pytest.raises(InputError) as caught:
         whole_number(text)
     assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize("text", [*NEITHER, "nan", "inf", "1e9999", "1.\uff15", ".", "1e"])
 def test_what_is_no_decimal_number(text: str) -> None:
-    with pytest.raises(typer.BadParameter):
+    with pytest.raises(InputError):
         decimal_number(text)
 
 
 @pytest.mark.parametrize("text", ["0", "-1"])
 def test_what_is_not_positive(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="at least 1"):
+    with pytest.raises(InputError, match="at least 1"):
         positive_number(text)

@@ -1,0 +1,63 @@
+"""What a person at the command line asks for beside the options of the conversion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tlcconvert.errors import InputError
+from tlcconvert.options.face import Flag, Panel, Positional
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to read, what to write and what to say.
+
+    Raises:
+        InputError: the options do not make sense together.
+    """
+
+    model: Annotated[
+        Path | None,
+        Positional("State dict (.pth .pt .ckpt .safetensors), exported program (.pt2) or pickled module."),
+    ] = None
+    output: Annotated[Path | None, Flag("The file to write.", ("-o", "--output"))] = None
+
+    factory: Annotated[
+        str | None,
+        Flag(
+            "A function that returns the network.",
+            ("--model",),
+            Panel.NETWORK,
+            metavar="PACKAGE.MODULE:FACTORY",
+        ),
+    ] = None
+    weights: Annotated[Path | None, Flag("State dict for --model.", panel=Panel.NETWORK)] = None
+    allow_pickle: Annotated[
+        bool,
+        Flag(
+            "Let the model file run code: needed for .pt2 programs and pickled modules.",
+            panel=Panel.NETWORK,
+        ),
+    ] = False
+
+    dry_run: Annotated[bool, Flag("Convert and verify, but write nothing.", panel=Panel.REPORT)] = False
+    report: Annotated[Path | None, Flag("Also write the report to this file.", ("--json",), Panel.REPORT)] = (
+        None
+    )
+    quiet: Annotated[bool, Flag("Print errors only.", panel=Panel.REPORT)] = False
+    debug: Annotated[bool, Flag("Show the traceback of an error.", panel=Panel.REPORT)] = False
+
+    def __post_init__(self) -> None:
+        if (self.model is None) == (self.factory is None):
+            raise InputError("Name one network: a model file, or --model package.module:factory.")
+        if self.weights is not None and self.factory is None:
+            raise InputError("--weights belongs to --model; a model file brings its own.")
+        if self.output is None and not self.dry_run:
+            raise InputError("Name the file to write with -o, or use --dry-run.")
+
+    @property
+    def written(self) -> Path | None:
+        """Where the converted network goes, if anywhere."""
+        return None if self.dry_run else self.output
