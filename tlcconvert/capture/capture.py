@@ -23,7 +23,6 @@ The example's batch is 2 and its height differs from its width, so that no two a
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import math
 import operator
@@ -60,15 +59,16 @@ from tlcconvert.capture.program_guards import (
     own_guards,
 )
 from tlcconvert.capture.proven_sizes import proven_sizes
-from tlcconvert.capture.tracing.data_attribute import TracedDataAttribute
-from tlcconvert.capture.tracing.fractional_max_pooling import SymbolicFractionalMaxPooling
-from tlcconvert.capture.tracing.full_map_pooling import SymbolicFullMapPooling
-from tlcconvert.capture.tracing.padding_to_multiple import PaddingToMultiple
+from tlcconvert.capture.tracing.data_attribute import TRACED_DATA_ATTRIBUTE
+from tlcconvert.capture.tracing.fractional_max_pooling import SYMBOLIC_FRACTIONAL_MAX_POOLING
+from tlcconvert.capture.tracing.full_map_pooling import SYMBOLIC_FULL_MAP_POOLING
+from tlcconvert.capture.tracing.padding_to_multiple import PADDING_TO_MULTIPLE
 from tlcconvert.capture.tracing.symbolic_int import symbolic_int
 from tlcconvert.errors import CaptureError, InputError, first_line
 from tlcconvert.network.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.network.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
 from tlcconvert.network.shape_run import ShapeRun
+from tlcconvert.process_state.replaced_functions import ReplacedFunctions
 from tlcconvert.process_state.silence import silence
 from tlcconvert.sizes.size_requirements import (
     SizeProbe,
@@ -299,18 +299,17 @@ def _export(network: nn.Module, inputs: NetworkInputs, rung: Rung) -> ExportedPr
     example = inputs.random(2, *rung.example)
     # Tracing bytecode, the exporter keeps the built-in's truncation of a symbol by itself.
     way = keep_compiled_models() if rung.strict else symbolic_int(network)
-    with silence(), torch.no_grad(), _symbolic_forms(), way, undecided_sizes():
+    with silence(), torch.no_grad(), ReplacedFunctions(_SYMBOLIC_FORMS), way, undecided_sizes():
         program = torch.export.export(
             network, example, dynamic_shapes=_dynamic_shapes(inputs, rung.multiple), strict=rung.strict
         )
         return functional(program)
 
 
-@contextlib.contextmanager
-def _symbolic_forms() -> Iterator[None]:
-    """What the exporter would take for constants or not see at all is written in another way while it runs."""
-    with SymbolicFullMapPooling(), SymbolicFractionalMaxPooling(), TracedDataAttribute(), PaddingToMultiple():
-        yield
+_SYMBOLIC_FORMS = (
+    SYMBOLIC_FULL_MAP_POOLING | SYMBOLIC_FRACTIONAL_MAX_POOLING | TRACED_DATA_ATTRIBUTE | PADDING_TO_MULTIPLE
+)
+"""What the exporter would take for constants or not see at all, written in another way while it runs."""
 
 
 def _dynamic_shapes(inputs: NetworkInputs, multiple: int) -> Any:
