@@ -38,11 +38,12 @@ from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind
 
 from passes.program import name_outputs, runnable, user_inputs
+from passes.sizes import image_size
 from passes.torch_internals.guards import drop_guards, without_guards
 from passes.torch_internals.names import OpOverload, schema_of
 from passes.torch_internals.undecided_sizes import undecided_sizes
 from tlcconvert.capture import narrowed_sizes
-from tlcconvert.capture.export_guards import Guards, Shape
+from tlcconvert.capture.export_guards import Guards
 from tlcconvert.capture.functional_graph import write_functionally
 from tlcconvert.capture.narrowed_sizes import (
     Deviation,
@@ -92,11 +93,9 @@ class Captured:
             width; no input mutation, no runtime assertion.
         original: the network in eager PyTorch, with the program's inputs and (flattened) outputs.
         inputs: the inputs both take.
-        requirements: sizes the program computes right; ``multiple`` includes ``symbol_multiple``.
+        requirements: sizes the program computes right; ``multiple`` includes m where the program's height and width
+            symbols stand for height / m and width / m.
         accepted: sizes the network accepts; the same, but where only fewer could be captured.
-        symbol_multiple: m where the program's height and width symbols stand for height / m and width / m.
-        rung: how it was captured.
-        compared: (batch, height, width) at which program and original were run and agreed.
         assumptions: conditions on the sizes that the exporter relied on and that are not proven, e.g.
             ``"L['x'].size()[2] < 90000"``: beyond ``requirements.maximum``, or unreadable.
         deviations: how far the program is from the network at sizes that only the network accepts, once padded.
@@ -107,9 +106,6 @@ class Captured:
     inputs: NetworkInputs
     requirements: SizeRequirements
     accepted: SizeRequirements
-    symbol_multiple: int
-    rung: str
-    compared: tuple[Shape, ...] = ()
     assumptions: tuple[str, ...] = ()
     deviations: tuple[Deviation, ...] = ()
 
@@ -424,10 +420,8 @@ def _proven(
     if proven is None:
         return None, difference
     off = deviations(graph, original, inputs, accepted, proven.requirements)
-    sizes = (proven.requirements, accepted, rung.multiple)
-    return Captured(
-        program, original, inputs, *sizes, str(rung), proven.compared, proven.assumptions, off
-    ), difference
+    captured = Captured(program, original, inputs, proven.requirements, accepted, proven.assumptions, off)
+    return captured, difference
 
 
 def _refuse_random(original: nn.Module, inputs: NetworkInputs, requirements: SizeRequirements) -> None:
@@ -445,8 +439,8 @@ def _adopt(program: ExportedProgram, inputs: NetworkInputs, report: Callable[[st
     """Takes an exported program whose sizes are symbolic; its own graph is the reference, where its guards hold."""
     _refuse_other_inputs(program, inputs)
     report("reading the exported program")
-    height, width = user_inputs(program)[0].meta["val"].shape[2:]
-    multiple = math.lcm(_symbol_multiple(height), _symbol_multiple(width))
+    image = image_size(program)
+    multiple = math.lcm(image.multiple(image.height), image.multiple(image.width))
     guards = own_guards(program, inputs)
     with silence(), torch.no_grad(), undecided_sizes(), without_guards(program):
         # A program of its own: the caller's is left as it is.
@@ -460,8 +454,7 @@ def _adopt(program: ExportedProgram, inputs: NetworkInputs, report: Callable[[st
     accepted = replace(accepted, maximum=greatest_size(guards, accepted))
     unproven = not_proven(guards, accepted)
     off = deviations(runnable(program), original, inputs, accepted, accepted)
-    sizes = (accepted, accepted, multiple)
-    return Captured(program, original, inputs, *sizes, "exported program", (), unproven, off)
+    return Captured(program, original, inputs, accepted, accepted, unproven, off)
 
 
 def _refuse_other_inputs(program: ExportedProgram, inputs: NetworkInputs) -> None:
@@ -486,11 +479,6 @@ def _refuse_other_inputs(program: ExportedProgram, inputs: NetworkInputs) -> Non
         )
     if shape[1] != inputs.channels:
         raise InputError(f"The program takes {shape[1]} input channels, not {inputs.channels}.")
-
-
-def _symbol_multiple(size: Any) -> int:
-    coefficient, _ = size.node.expr.as_coeff_Mul()
-    return int(coefficient)
 
 
 def _on_shapes(pristine: nn.Module, inputs: NetworkInputs) -> ShapeRun | None:

@@ -18,15 +18,13 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Agreement:
-    """Where graph and network agreed.
+    """Whether graph and network agreed.
 
     Attributes:
-        compared: (batch, height, width) at which they did, up to the first difference.
         difference: the first one in words, or ``""``.
         at: (batch, height, width) of that difference.
     """
 
-    compared: tuple[Shape, ...]
     difference: str = ""
     at: Shape | None = None
 
@@ -38,7 +36,7 @@ def compare(
 
     Shapes at which the original itself raises or is not finite are left out.
     """
-    compared: list[Shape] = []
+    is_compared = False
     for seed, shape in enumerate(shapes):
         image = inputs.random(*shape, seed=seed)
         expected = expected_of(original, image)
@@ -46,11 +44,9 @@ def compare(
             continue
         difference = _difference(graph, image, expected)
         if difference:
-            return Agreement(tuple(compared), f"at {'x'.join(map(str, shape))} {difference}", shape)
-        compared.append(shape)
-    if not compared:
-        return Agreement((), "the network accepts none of the sizes to compare at")
-    return Agreement(tuple(compared))
+            return Agreement(f"at {'x'.join(map(str, shape))} {difference}", shape)
+        is_compared = True
+    return Agreement("" if is_compared else "the network accepts none of the sizes to compare at")
 
 
 def expected_of(original: nn.Module, image: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
