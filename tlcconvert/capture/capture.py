@@ -30,6 +30,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -68,7 +69,7 @@ from tlcconvert.capture.tracing.symbolic_int import symbolic_int
 from tlcconvert.errors import CaptureError, InputError, first_line
 from tlcconvert.network.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.network.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
-from tlcconvert.network.shape_run import ShapeRun
+from tlcconvert.network.shape_run import ShapeRun, shape_run
 from tlcconvert.process_state.replaced_functions import ReplacedFunctions
 from tlcconvert.process_state.silence import silence
 from tlcconvert.sizes.size_requirements import (
@@ -108,6 +109,13 @@ class Captured:
     accepted: SizeRequirements
     assumptions: tuple[str, ...] = ()
     deviations: tuple[Deviation, ...] = ()
+
+    @cached_property
+    def on_shapes(self) -> ShapeRun | None:
+        """The network on shapes alone; None where it is a graph already, or cannot be copied without its weights."""
+        if any(isinstance(part, fx.GraphModule) for part in self.original.modules()):
+            return None
+        return shape_run(self.original, self.inputs)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -163,7 +171,7 @@ def capture(
     original = EagerReference(_fresh(pristine))
     report("finding the sizes the network accepts")
     with silence():
-        probe = SizeProbe(original, inputs, _on_shapes(pristine, inputs))
+        probe = SizeProbe(original, inputs, shape_run(pristine, inputs))
         requirements = probe_size_requirements(probe, multiple_hint=multiple_hint, minimum_hint=minimum_hint)
     _refuse_random(original, inputs, requirements)
     return _as_accepted(_climb(pristine, original, inputs, requirements, permission, report), permission)
@@ -479,14 +487,6 @@ def _refuse_other_inputs(program: ExportedProgram, inputs: NetworkInputs) -> Non
         )
     if shape[1] != inputs.channels:
         raise InputError(f"The program takes {shape[1]} input channels, not {inputs.channels}.")
-
-
-def _on_shapes(pristine: nn.Module, inputs: NetworkInputs) -> ShapeRun | None:
-    """The network on shapes, unless copying it without its weights fails: shapes only save time."""
-    try:
-        return ShapeRun(pristine, inputs)
-    except Exception:
-        return None
 
 
 def _fresh(pristine: nn.Module) -> nn.Module:

@@ -12,8 +12,7 @@ from tlcconvert.capture.export_guards import Shape
 from tlcconvert.errors import first_line
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.network_inputs import NetworkInputs
-
-TOLERANCE = 1e-5
+from tlcconvert.network.output_distance import TOLERANCE, distance, magnitude
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,7 @@ def _difference(graph: nn.Module, image: tuple[Tensor, ...], expected: tuple[Ten
         shapes = [list(tensor.shape) for tensor in computed], [list(tensor.shape) for tensor in expected]
         return f"the graph returns shapes {shapes[0]}, the network {shapes[1]}"
     for own, reference in zip(computed, expected, strict=True):
-        if not reference.numel():
-            continue
-        largest = float(reference.abs().max())
-        deviation = float((own.double() - reference.double()).abs().max())
+        deviation, largest = distance(own, reference), magnitude(reference)
         if not deviation <= TOLERANCE * largest:
             return f"the graph is off by {deviation:.1e} where the network's values reach {largest:.1e}"
     return ""
