@@ -13,8 +13,9 @@ from torch import nn
 from tlcconvert.errors import InputError
 from tlcconvert.network.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.network.network_inputs import NetworkInputs
+from tlcconvert.network.output_distance import TOLERANCE
 from tlcconvert.options import Size
-from tlcconvert.verification.compare import TOLERANCE, Trial, expected_at
+from tlcconvert.verification.compare import Trial, expected_at
 from tlcconvert.verification.parity import Parity
 from tlcconvert.verification.session import callable_of, inference_session, inputs_of
 from tlcconvert.verification.sizes import with_batch

@@ -18,8 +18,9 @@ import torch
 from torch import nn
 
 from tlcconvert.network.network_inputs import NetworkInputs
-from tlcconvert.verification.compare import TOLERANCE, compare_session
-from tlcconvert.verification.session import inference_session
+from tlcconvert.network.output_distance import TOLERANCE
+from tlcconvert.verification.compare import compare_callables
+from tlcconvert.verification.session import callable_of, inference_session
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ def _check(path: Path, converted: nn.Module) -> None:
     """Raises unless onnxruntime opens the file as a user of it would, and computes the same."""
     session = inference_session(path.read_bytes(), path.parent)
     inputs = NetworkInputs(3)
-    compare_session(
-        session, converted, inputs, [(1, 40, 56)], TOLERANCE, "file / converted"
+    compare_callables(
+        callable_of(session), converted, inputs, [(1, 40, 56)], TOLERANCE, "file / converted"
     ).raise_for_mismatch()
 
 

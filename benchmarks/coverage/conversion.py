@@ -18,12 +18,13 @@ from tlcconvert.errors import CaptureError, ParityError
 from tlcconvert.load import Network
 from tlcconvert.network.eager_reference import EagerReference, evaluation_copy
 from tlcconvert.network.network_inputs import NetworkInputs
+from tlcconvert.network.output_distance import TOLERANCE
 from tlcconvert.network.outputs import OneOutput
 from tlcconvert.sizes.output_extents import stated
 from tlcconvert.sizes.size_wrapper import SizeWrapper
-from tlcconvert.verification.compare import TOLERANCE, compare_session
+from tlcconvert.verification.compare import compare_callables
 from tlcconvert.verification.parity import Parity
-from tlcconvert.verification.session import inference_session
+from tlcconvert.verification.session import callable_of, inference_session
 
 TRAIN_SIZE = 48
 """Pixels; the windows are 72."""
@@ -74,12 +75,12 @@ def _compared(network: Network, conversion: Conversion, is_seed: bool) -> Parity
     sizes = [(batch, *size) for size in SIZES for batch in BATCHES] + [LARGE] * is_seed
     # A ClassSR returns its class map beside the image; the file leaves it out unless it was asked for.
     converted = OneOutput(conversion.module, 0) if isinstance(network.module, ClassSR) else conversion.module
-    parity = compare_session(session, converted, inputs, sizes, TOLERANCE, "onnx / converted")
+    parity = compare_callables(callable_of(session), converted, inputs, sizes, TOLERANCE, "onnx / converted")
     # The module of a ClassSR takes patches; its own pipeline compares the whole image.
     comparable = [] if isinstance(network.module, ClassSR) else sizes
     same = [size for size in comparable if not conversion.sites or _within_windows(conversion, size)]
-    original = compare_session(
-        session, _original(network, conversion), inputs, same, TOLERANCE, "onnx / original"
+    original = compare_callables(
+        callable_of(session), _original(network, conversion), inputs, same, TOLERANCE, "onnx / original"
     )
     parity.raise_for_mismatch()
     if same:

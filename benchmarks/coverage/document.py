@@ -13,7 +13,7 @@ from benchmarks.coverage.row import Row, Status
 from benchmarks.coverage.subjects import SUBJECTS, Subject
 from benchmarks.folding.document import processor
 from benchmarks.folding.document import table as markdown
-from tlcconvert.verification.compare import TOLERANCE
+from tlcconvert.network.output_distance import TOLERANCE
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "coverage.md"
 _HEAD = (

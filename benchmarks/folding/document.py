@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.folding.measurement import OURS, Row
 from benchmarks.folding.subjects import CHANNELS
 from benchmarks.peer_exports import SIMPLIFIERS
-from tlcconvert.verification.compare import TOLERANCE
+from tlcconvert.network.output_distance import TOLERANCE
 
 DISTRIBUTIONS = ("torch", "onnxruntime", "onnxsim", "onnxslim", "onnxscript")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "folding.md"

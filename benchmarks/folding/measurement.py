@@ -18,7 +18,9 @@ from benchmarks.peer_exports import SIMPLIFIERS, stock_export
 from tlcconvert import convert
 from tlcconvert.network.eager_reference import EagerReference
 from tlcconvert.network.network_inputs import NetworkInputs
-from tlcconvert.verification.compare import TOLERANCE, compare_session
+from tlcconvert.network.output_distance import TOLERANCE
+from tlcconvert.verification.compare import compare_callables
+from tlcconvert.verification.session import callable_of
 
 OURS = "tlcconvert"
 _TINY = (2, 33, 40)  # batch, height, width
@@ -131,8 +133,8 @@ def check(
 ) -> None:
     """Raises ParityError unless the file computes what the network does, at the timed size and a tiny one."""
     sizes = [(1, *size), _TINY]
-    parity = compare_session(
-        session, EagerReference(network), inputs, sizes, TOLERANCE, f"{exporter} / eager"
+    parity = compare_callables(
+        callable_of(session), EagerReference(network), inputs, sizes, TOLERANCE, f"{exporter} / eager"
     )
     parity.raise_for_mismatch()
 

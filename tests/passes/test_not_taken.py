@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
+from torch.export import ExportedProgram
 
 from passes.localize import Training, localize
 from passes.result import PassResult
@@ -17,6 +17,7 @@ from passes.simplify.single_slope_prelu import single_slope_prelu
 from passes.simplify.token_norm import token_norm
 from passes.speed.gelu import gelu
 from passes.speed.squeeze_first import squeeze_first
+from tests.captured import captured
 
 CHANNELS = 4
 
@@ -30,13 +31,6 @@ class Computes(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.function(self.layer, x)
-
-
-def captured(function: Callable[[nn.Module, Tensor], Tensor], layer: nn.Module) -> ExportedProgram:
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    network = Computes(function, layer).eval()
-    program = torch.export.export(network, (torch.rand(2, CHANNELS, 13, 10),), dynamic_shapes=(dynamic,))
-    return program.run_decompositions({})
 
 
 def localized(program: ExportedProgram) -> PassResult:
@@ -96,7 +90,7 @@ def test_the_reason_is_told_with_the_node_and_its_place(name: str, caplog: pytes
     transformation, function, layer, reason = SAID[name]
     if transformation is single_slope_prelu:
         nn.init.normal_(layer.weight)  # type: ignore[arg-type]
-    program = captured(function, layer)
+    program = captured(Computes(function, layer), CHANNELS, (13, 10))
     caplog.clear()
     with caplog.at_level(logging.DEBUG, logger="passes"):
         transformation(program)
@@ -106,7 +100,8 @@ def test_the_reason_is_told_with_the_node_and_its_place(name: str, caplog: pytes
 
 
 def test_what_is_simply_something_else_is_not_worth_a_line(caplog: pytest.LogCaptureFixture) -> None:
-    program = captured(applied, nn.Sequential(nn.Conv2d(CHANNELS, CHANNELS, 1), nn.ReLU()))
+    layers = nn.Sequential(nn.Conv2d(CHANNELS, CHANNELS, 1), nn.ReLU())
+    program = captured(Computes(applied, layers), CHANNELS, (13, 10))
     caplog.clear()
     with caplog.at_level(logging.DEBUG, logger="passes"):
         for transformation in (gelu, squeeze_first, single_slope_prelu, token_norm, localized):

@@ -22,8 +22,9 @@ import tlcconvert
 from tlcconvert import Conversion
 from tlcconvert.architectures.hinet.network import HINet
 from tlcconvert.network.network_inputs import NetworkInputs
-from tlcconvert.verification.compare import TOLERANCE, compare_session
-from tlcconvert.verification.session import inference_session
+from tlcconvert.network.output_distance import TOLERANCE
+from tlcconvert.verification.compare import compare_callables
+from tlcconvert.verification.session import callable_of, inference_session
 
 extra_architectures = pytest.importorskip("spandrel_extra_arches.architectures")
 
@@ -122,7 +123,9 @@ def test_every_statistic_becomes_local_and_the_file_computes_the_same(network: N
     assert Counter(skipped.kind for skipped in conversion.left_global) == network.left_global
     session = inference_session(conversion.model.SerializeToString())
     inputs = NetworkInputs(conversion.model.graph.input[0].type.tensor_type.shape.dim[1].dim_value, ())
-    parity = compare_session(session, conversion.module, inputs, EIGHT_SIZES, TOLERANCE, "onnx / converted")
+    parity = compare_callables(
+        callable_of(session), conversion.module, inputs, EIGHT_SIZES, TOLERANCE, "onnx / converted"
+    )
     parity.raise_for_mismatch()
     assert len(parity.comparisons) == len(EIGHT_SIZES)
     assert [row.bound for row in parity.comparisons] == [TOLERANCE] * len(EIGHT_SIZES)

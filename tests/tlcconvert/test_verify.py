@@ -13,7 +13,8 @@ from torch import Tensor, nn
 import tlcconvert
 from tlcconvert import InputError, ParityError
 from tlcconvert.network.network_inputs import NetworkInputs
-from tlcconvert.verification.compare import TOLERANCE, Trial, compare_callables, expected_at
+from tlcconvert.network.output_distance import TOLERANCE
+from tlcconvert.verification.compare import Trial, compare_callables, expected_at
 from tlcconvert.verification.session import inference_session
 
 

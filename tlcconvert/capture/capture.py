@@ -23,7 +23,6 @@ The example's batch is 2 and its height differs from its width, so that no two a
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import math
 import operator
@@ -31,6 +30,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -39,11 +39,12 @@ from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind
 
 from passes.program import name_outputs, runnable, user_inputs
+from passes.sizes import image_size
 from passes.torch_internals.guards import drop_guards, without_guards
 from passes.torch_internals.names import OpOverload, schema_of
 from passes.torch_internals.undecided_sizes import undecided_sizes
 from tlcconvert.capture import narrowed_sizes
-from tlcconvert.capture.export_guards import Guards, Shape
+from tlcconvert.capture.export_guards import Guards
 from tlcconvert.capture.functional_graph import write_functionally
 from tlcconvert.capture.narrowed_sizes import (
     Deviation,
@@ -60,15 +61,16 @@ from tlcconvert.capture.program_guards import (
     own_guards,
 )
 from tlcconvert.capture.proven_sizes import proven_sizes
-from tlcconvert.capture.tracing.data_attribute import TracedDataAttribute
-from tlcconvert.capture.tracing.fractional_max_pooling import SymbolicFractionalMaxPooling
-from tlcconvert.capture.tracing.full_map_pooling import SymbolicFullMapPooling
-from tlcconvert.capture.tracing.padding_to_multiple import PaddingToMultiple
+from tlcconvert.capture.tracing.data_attribute import TRACED_DATA_ATTRIBUTE
+from tlcconvert.capture.tracing.fractional_max_pooling import SYMBOLIC_FRACTIONAL_MAX_POOLING
+from tlcconvert.capture.tracing.full_map_pooling import SYMBOLIC_FULL_MAP_POOLING
+from tlcconvert.capture.tracing.padding_to_multiple import PADDING_TO_MULTIPLE
 from tlcconvert.capture.tracing.symbolic_int import symbolic_int
 from tlcconvert.errors import CaptureError, InputError, first_line
 from tlcconvert.network.eager_reference import EagerReference, evaluation_copy, tensors_of
 from tlcconvert.network.network_inputs import BATCH, HEIGHT, WIDTH, ExtraInput, NetworkInputs
-from tlcconvert.network.shape_run import ShapeRun
+from tlcconvert.network.shape_run import ShapeRun, shape_run
+from tlcconvert.process_state.replaced_functions import ReplacedFunctions
 from tlcconvert.process_state.silence import silence
 from tlcconvert.sizes.size_requirements import (
     SizeProbe,
@@ -92,11 +94,9 @@ class Captured:
             width; no input mutation, no runtime assertion.
         original: the network in eager PyTorch, with the program's inputs and (flattened) outputs.
         inputs: the inputs both take.
-        requirements: sizes the program computes right; ``multiple`` includes ``symbol_multiple``.
+        requirements: sizes the program computes right; ``multiple`` includes m where the program's height and width
+            symbols stand for height / m and width / m.
         accepted: sizes the network accepts; the same, but where only fewer could be captured.
-        symbol_multiple: m where the program's height and width symbols stand for height / m and width / m.
-        rung: how it was captured.
-        compared: (batch, height, width) at which program and original were run and agreed.
         assumptions: conditions on the sizes that the exporter relied on and that are not proven, e.g.
             ``"L['x'].size()[2] < 90000"``: beyond ``requirements.maximum``, or unreadable.
         deviations: how far the program is from the network at sizes that only the network accepts, once padded.
@@ -107,11 +107,15 @@ class Captured:
     inputs: NetworkInputs
     requirements: SizeRequirements
     accepted: SizeRequirements
-    symbol_multiple: int
-    rung: str
-    compared: tuple[Shape, ...] = ()
     assumptions: tuple[str, ...] = ()
     deviations: tuple[Deviation, ...] = ()
+
+    @cached_property
+    def on_shapes(self) -> ShapeRun | None:
+        """The network on shapes alone; None where it is a graph already, or cannot be copied without its weights."""
+        if any(isinstance(part, fx.GraphModule) for part in self.original.modules()):
+            return None
+        return shape_run(self.original, self.inputs)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -167,7 +171,7 @@ def capture(
     original = EagerReference(_fresh(pristine))
     report("finding the sizes the network accepts")
     with silence():
-        probe = SizeProbe(original, inputs, _on_shapes(pristine, inputs))
+        probe = SizeProbe(original, inputs, shape_run(pristine, inputs))
         requirements = probe_size_requirements(probe, multiple_hint=multiple_hint, minimum_hint=minimum_hint)
     _refuse_random(original, inputs, requirements)
     return _as_accepted(_climb(pristine, original, inputs, requirements, permission, report), permission)
@@ -299,18 +303,17 @@ def _export(network: nn.Module, inputs: NetworkInputs, rung: Rung) -> ExportedPr
     example = inputs.random(2, *rung.example)
     # Tracing bytecode, the exporter keeps the built-in's truncation of a symbol by itself.
     way = keep_compiled_models() if rung.strict else symbolic_int(network)
-    with silence(), torch.no_grad(), _symbolic_forms(), way, undecided_sizes():
+    with silence(), torch.no_grad(), ReplacedFunctions(_SYMBOLIC_FORMS), way, undecided_sizes():
         program = torch.export.export(
             network, example, dynamic_shapes=_dynamic_shapes(inputs, rung.multiple), strict=rung.strict
         )
         return functional(program)
 
 
-@contextlib.contextmanager
-def _symbolic_forms() -> Iterator[None]:
-    """What the exporter would take for constants or not see at all is written in another way while it runs."""
-    with SymbolicFullMapPooling(), SymbolicFractionalMaxPooling(), TracedDataAttribute(), PaddingToMultiple():
-        yield
+_SYMBOLIC_FORMS = (
+    SYMBOLIC_FULL_MAP_POOLING | SYMBOLIC_FRACTIONAL_MAX_POOLING | TRACED_DATA_ATTRIBUTE | PADDING_TO_MULTIPLE
+)
+"""What the exporter would take for constants or not see at all, written in another way while it runs."""
 
 
 def _dynamic_shapes(inputs: NetworkInputs, multiple: int) -> Any:
@@ -425,10 +428,8 @@ def _proven(
     if proven is None:
         return None, difference
     off = deviations(graph, original, inputs, accepted, proven.requirements)
-    sizes = (proven.requirements, accepted, rung.multiple)
-    return Captured(
-        program, original, inputs, *sizes, str(rung), proven.compared, proven.assumptions, off
-    ), difference
+    captured = Captured(program, original, inputs, proven.requirements, accepted, proven.assumptions, off)
+    return captured, difference
 
 
 def _refuse_random(original: nn.Module, inputs: NetworkInputs, requirements: SizeRequirements) -> None:
@@ -446,8 +447,8 @@ def _adopt(program: ExportedProgram, inputs: NetworkInputs, report: Callable[[st
     """Takes an exported program whose sizes are symbolic; its own graph is the reference, where its guards hold."""
     _refuse_other_inputs(program, inputs)
     report("reading the exported program")
-    height, width = user_inputs(program)[0].meta["val"].shape[2:]
-    multiple = math.lcm(_symbol_multiple(height), _symbol_multiple(width))
+    image = image_size(program)
+    multiple = math.lcm(image.multiple(image.height), image.multiple(image.width))
     guards = own_guards(program, inputs)
     with silence(), torch.no_grad(), undecided_sizes(), without_guards(program):
         # A program of its own: the caller's is left as it is.
@@ -461,8 +462,7 @@ def _adopt(program: ExportedProgram, inputs: NetworkInputs, report: Callable[[st
     accepted = replace(accepted, maximum=greatest_size(guards, accepted))
     unproven = not_proven(guards, accepted)
     off = deviations(runnable(program), original, inputs, accepted, accepted)
-    sizes = (accepted, accepted, multiple)
-    return Captured(program, original, inputs, *sizes, "exported program", (), unproven, off)
+    return Captured(program, original, inputs, accepted, accepted, unproven, off)
 
 
 def _refuse_other_inputs(program: ExportedProgram, inputs: NetworkInputs) -> None:
@@ -487,19 +487,6 @@ def _refuse_other_inputs(program: ExportedProgram, inputs: NetworkInputs) -> Non
         )
     if shape[1] != inputs.channels:
         raise InputError(f"The program takes {shape[1]} input channels, not {inputs.channels}.")
-
-
-def _symbol_multiple(size: Any) -> int:
-    coefficient, _ = size.node.expr.as_coeff_Mul()
-    return int(coefficient)
-
-
-def _on_shapes(pristine: nn.Module, inputs: NetworkInputs) -> ShapeRun | None:
-    """The network on shapes, unless copying it without its weights fails: shapes only save time."""
-    try:
-        return ShapeRun(pristine, inputs)
-    except Exception:
-        return None
 
 
 def _fresh(pristine: nn.Module) -> nn.Module:

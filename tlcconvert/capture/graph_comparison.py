@@ -12,21 +12,18 @@ from tlcconvert.capture.export_guards import Shape
 from tlcconvert.errors import first_line
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.network_inputs import NetworkInputs
-
-TOLERANCE = 1e-5
+from tlcconvert.network.output_distance import TOLERANCE, distance, magnitude
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Where graph and network agreed.
+    """Whether graph and network agreed.
 
     Attributes:
-        compared: (batch, height, width) at which they did, up to the first difference.
         difference: the first one in words, or ``""``.
         at: (batch, height, width) of that difference.
     """
 
-    compared: tuple[Shape, ...]
     difference: str = ""
     at: Shape | None = None
 
@@ -38,7 +35,7 @@ def compare(
 
     Shapes at which the original itself raises or is not finite are left out.
     """
-    compared: list[Shape] = []
+    is_compared = False
     for seed, shape in enumerate(shapes):
         image = inputs.random(*shape, seed=seed)
         expected = expected_of(original, image)
@@ -46,11 +43,9 @@ def compare(
             continue
         difference = _difference(graph, image, expected)
         if difference:
-            return Agreement(tuple(compared), f"at {'x'.join(map(str, shape))} {difference}", shape)
-        compared.append(shape)
-    if not compared:
-        return Agreement((), "the network accepts none of the sizes to compare at")
-    return Agreement(tuple(compared))
+            return Agreement(f"at {'x'.join(map(str, shape))} {difference}", shape)
+        is_compared = True
+    return Agreement("" if is_compared else "the network accepts none of the sizes to compare at")
 
 
 def expected_of(original: nn.Module, image: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
@@ -72,10 +67,7 @@ def _difference(graph: nn.Module, image: tuple[Tensor, ...], expected: tuple[Ten
         shapes = [list(tensor.shape) for tensor in computed], [list(tensor.shape) for tensor in expected]
         return f"the graph returns shapes {shapes[0]}, the network {shapes[1]}"
     for own, reference in zip(computed, expected, strict=True):
-        if not reference.numel():
-            continue
-        largest = float(reference.abs().max())
-        deviation = float((own.double() - reference.double()).abs().max())
+        deviation, largest = distance(own, reference), magnitude(reference)
         if not deviation <= TOLERANCE * largest:
             return f"the graph is off by {deviation:.1e} where the network's values reach {largest:.1e}"
     return ""

@@ -18,13 +18,14 @@ from torch import nn
 from tlcconvert.capture.graph_comparison import expected_of
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.network_inputs import NetworkInputs
+from tlcconvert.network.output_distance import TOLERANCE, distance, magnitude
 from tlcconvert.sizes.size_requirements import SizeRequirements
+from tlcconvert.sizes.size_wrapper import SizeWrapper
 
 _SMALLEST_IMAGE = 64
 """Pixels up to which a minimum may be raised unasked."""
 _LARGEST_FRAME = 2048
 """Pixels from which on a maximum may be set unasked; the file refuses larger images."""
-_ROUNDING = 1e-5
 _SIZES = ((100, 100), (135, 202), (264, 331))
 
 
@@ -104,7 +105,7 @@ def note(own: SizeRequirements, file: SizeRequirements, off: Sequence[Deviation]
         notes.append(
             f"the network accepts {in_words(own)}, the file computes it for {in_words(file)}; {_padding(off).lower()}"
         )
-    elif off and (worst := _worst(off)).relative_error > _ROUNDING:
+    elif off and (worst := _worst(off)).relative_error > TOLERANCE:
         notes.append(
             "the network accepts images of which one side alone is no multiple or below the minimum, which the file "
             f"pads all the same; that is off by {worst} from the network itself"
@@ -191,27 +192,13 @@ def _relative_error(
     file: SizeRequirements,
 ) -> float:
     """How far ``graph`` is on padded images, cropped to the network's outputs from the top left."""
-    size = images[0].shape[2:]
-    padded = [_padded(image, file) if image.shape[2:] == size else image for image in images]
+    padded = SizeWrapper(graph, file.multiple, file.minimum, [None] * len(expected))
     with torch.no_grad():
-        computed = tensors_of(graph(*padded))
+        computed = tensors_of(padded(*images))
     errors = []
     for own, reference in zip(computed, expected, strict=True):
         cropped = own[tuple(slice(extent) for extent in reference.shape)]
         if cropped.shape != reference.shape:
             return float("inf")
-        if not reference.numel():
-            continue
-        largest = float(reference.double().abs().max())
-        errors.append(float((cropped.double() - reference.double()).abs().max()) / (largest or 1.0))
+        errors.append(distance(cropped, reference) / (magnitude(reference) or 1.0))
     return max(errors, default=0.0)
-
-
-def _padded(image: torch.Tensor, file: SizeRequirements) -> torch.Tensor:
-    """``image`` as the file pads it: reflected about its last row and column, then repeating its first."""
-    rows, columns = (_sources(extent, file.up(extent)) for extent in image.shape[2:])
-    return image[..., rows, :][..., columns]
-
-
-def _sources(extent: int, padded: int) -> torch.Tensor:
-    return (extent - 1 - (torch.arange(padded) - (extent - 1)).abs()).clamp(min=0)

@@ -23,10 +23,10 @@ from passes.sizes import ImageSize, image_size, shape_expressions
 from passes.torch_internals.names import FakeTensorMode
 from passes.torch_internals.sympy_functions import PythonReferenceAnalysis, sympy_interp
 from tlcconvert.capture.capture import Captured
-from tlcconvert.capture.graph_comparison import TOLERANCE
 from tlcconvert.capture.narrowed_sizes import deviation_at
 from tlcconvert.errors import CaptureError, first_line
-from tlcconvert.network.shape_run import Accepted, ShapeRun
+from tlcconvert.network.output_distance import TOLERANCE
+from tlcconvert.network.shape_run import Accepted
 from tlcconvert.process_state.silence import silence
 from tlcconvert.sizes.output_extents import Extent, Extents, fitted
 from tlcconvert.sizes.size_requirements import SizeRequirements
@@ -111,7 +111,7 @@ def padding_note(
     """
     requirements = captured.requirements
     multiple = requirements.multiple
-    network = _on_shapes(captured) if multiple > 1 else None
+    network = captured.on_shapes if multiple > 1 else None
     if network is None:
         return ()
     also = f"the network also runs at sizes that are no multiple of {multiple}"
@@ -140,7 +140,7 @@ class _Shapes:
     def __init__(self, captured: Captured) -> None:
         self._inputs = captured.inputs
         self._graph = runnable(captured.program)
-        self._network = _on_shapes(captured)
+        self._network = captured.on_shapes
         self._seen: dict[Pixels, Accepted] = {}
         self._inside: dict[Pixels, dict[fx.Node, Shape]] = {}
 
@@ -194,16 +194,6 @@ class _Recorder(fx.Interpreter):
         if isinstance(value, Tensor):
             self.shapes[n] = tuple(int(size) for size in value.shape)
         return value
-
-
-def _on_shapes(captured: Captured) -> ShapeRun | None:
-    """The network on shapes; None where it is a graph already, or cannot be copied without its weights."""
-    if any(isinstance(part, fx.GraphModule) for part in captured.original.modules()):
-        return None
-    try:
-        return ShapeRun(captured.original, captured.inputs)
-    except Exception:
-        return None
 
 
 def _growth(captured: Captured, shapes: _Shapes, output: fx.Node, position: int) -> Growth:

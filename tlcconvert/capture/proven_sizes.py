@@ -35,13 +35,11 @@ class ProvenSizes:
 
     Attributes:
         requirements: the sizes; narrower than those the network accepts where the graph differs from it.
-        compared: (batch, height, width) at which both were run.
         assumptions: guards in words that are not proven: those that first fail at images too large to run, beyond
             ``requirements.maximum``; and those that cannot be read.
     """
 
     requirements: SizeRequirements
-    compared: tuple[Shape, ...]
     assumptions: tuple[str, ...]
 
 
@@ -62,7 +60,7 @@ def proven_sizes(
         agreement = compare(graph, original, inputs, shapes)
         if not agreement.difference:
             requirements, assumptions = _limited(requirements, untried, guards)
-            return ProvenSizes(requirements, agreement.compared, assumptions), first
+            return ProvenSizes(requirements, assumptions), first
         first = first or agreement.difference
         narrowed = _narrowed(requirements, agreement, guards)
         if narrowed is None:

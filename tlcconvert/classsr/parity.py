@@ -17,7 +17,7 @@ from torch import Tensor
 from tlcconvert.classsr.patches import crop
 from tlcconvert.classsr.routing import BudgetedImage, RoutedImage
 from tlcconvert.errors import first_line
-from tlcconvert.verification.compare import TOLERANCE
+from tlcconvert.network.output_distance import TOLERANCE, distance, magnitude
 from tlcconvert.verification.parity import Comparison, Parity
 
 Shape = tuple[int, int, int]
@@ -72,8 +72,9 @@ def compare(candidate: Candidate, reference: RoutedImage, cases: Sequence[Case],
         try:
             restored, class_map = candidate(image, *case.controls)
         except Exception as error:
-            reason = f"it raises {first_line(error)}"
-            rows.append(Comparison(compared, *case.shape, math.nan, 1.0, TOLERANCE, reason))
+            raised = first_line(error)
+            note = f"it raises {raised}"
+            rows.append(Comparison(compared, *case.shape, math.nan, 1.0, TOLERANCE, note, raised=raised))
             continue
         rows += _judged(restored, class_map, reference, image, case, compared)
     return Parity(tuple(rows))
@@ -95,11 +96,7 @@ def _judged(
     )
     return [
         Comparison(
-            f"class map, {what}", *case.shape, _largest(worth - own_worth), _largest(scores), TOLERANCE
+            f"class map, {what}", *case.shape, distance(worth, own_worth), magnitude(scores), TOLERANCE
         ),
-        Comparison(what, *case.shape, _largest(restored - expected), _largest(expected), TOLERANCE),
+        Comparison(what, *case.shape, distance(restored, expected), magnitude(expected), TOLERANCE),
     ]
-
-
-def _largest(tensor: Tensor) -> float:
-    return float(tensor.abs().max())

@@ -94,7 +94,7 @@ def load_factory(target: str, weights: str | Path | None = None, *, allow_pickle
         raise InputError(
             f"The weights in {shown(path)} do not fit the module {target} returns: {shown_text(error)}"
         ) from error
-    return _network_of_module(module, path, sha256, _stored_dtype(state_dict))
+    return _network_of_module(module, path, sha256)
 
 
 def register_architectures() -> None:
@@ -140,9 +140,8 @@ def _module_in(content: Any) -> nn.Module | None:
     return None
 
 
-def _network_of_module(module: nn.Module, source: Path | str, sha256: str, stored_dtype: str = "") -> Network:
+def _network_of_module(module: nn.Module, source: Path | str, sha256: str) -> Network:
     try:
-        stored_dtype = stored_dtype or _stored_dtype(dict(module.named_parameters()))
         module = module.cpu().float().eval()
         parameters, buffers = dict(module.named_parameters()), dict(module.named_buffers())
         input_channels = input_channels_of(module)
@@ -151,19 +150,19 @@ def _network_of_module(module: nn.Module, source: Path | str, sha256: str, store
             f"The module in {shown(source)} cannot be used: {type(error).__name__}: {shown_text(error)}."
         ) from error
     _refuse_not_finite(parameters, buffers, source)
-    return Network(module, input_channels=input_channels, stored_dtype=stored_dtype, sha256=sha256)
+    return Network(module, input_channels=input_channels, sha256=sha256)
 
 
 def _network_of_program(program: ExportedProgram, path: Path, sha256: str) -> Network:
     try:
         parameters, buffers = dict(program.named_parameters()), dict(program.named_buffers())
-        input_channels, stored_dtype = input_channels_of(program), _stored_dtype(program.state_dict)
+        input_channels = input_channels_of(program)
     except Exception as error:
         raise InputError(
             f"The program in {shown(path)} cannot be used: {type(error).__name__}: {shown_text(error)}."
         ) from error
     _refuse_not_finite(parameters, buffers, path)
-    return Network(program, input_channels=input_channels, stored_dtype=stored_dtype, sha256=sha256)
+    return Network(program, input_channels=input_channels, sha256=sha256)
 
 
 def _refuse_integers(parameters: Mapping[str, Tensor], stored: Mapping[str, Any], path: Path) -> None:
@@ -219,7 +218,6 @@ def _network_of_state_dict(content: Any, path: Path, sha256: str) -> Network:
         output_index=network.output_index,
         pixels=registry_pixels(descriptor.input_channels),
         extra_inputs=network.extra_inputs,
-        stored_dtype=_stored_dtype(state_dict),
         sha256=sha256,
     )
 
@@ -313,16 +311,6 @@ def _tensors_by_name(content: Any, path: Path) -> dict[str, Any]:
         if all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
     return tensors
-
-
-def _stored_dtype(state_dict: Mapping[str, Any]) -> str:
-    """The dtype most weights have, without ``torch.``."""
-    counts: dict[str, int] = {}
-    for value in state_dict.values():
-        if isinstance(value, Tensor) and value.is_floating_point():
-            name = str(value.dtype).removeprefix("torch.")
-            counts[name] = counts.get(name, 0) + value.numel()
-    return max(counts, key=lambda name: counts[name], default="float32")
 
 
 def _made_by(target: str) -> nn.Module:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
-from torch.overrides import TorchFunctionMode
 
 from passes.torch_internals.names import pytree
 from tlcconvert.errors import InputError
+from tlcconvert.process_state.replaced_functions import ReplacedFunctions
 from tlcconvert.torch_internals.wrapped_modules import forward_pre_hooks, uncompiled
 
 
@@ -59,7 +58,7 @@ def evaluation_copy(module: nn.Module) -> nn.Module:
         id(parameter): nn.Parameter(parameter.data, requires_grad=False) for parameter in module.parameters()
     }
     try:
-        with _CopiesOfComputedTensors():
+        with ReplacedFunctions({Tensor.__deepcopy__: _copy_of_computed_tensor}):
             copied = copy.deepcopy(module, memo)
     except Exception as error:
         raise InputError(f"{type(module).__name__} cannot be copied with copy.deepcopy: {error}") from error
@@ -68,23 +67,12 @@ def evaluation_copy(module: nn.Module) -> nn.Module:
     return copied
 
 
-class _CopiesOfComputedTensors(TorchFunctionMode):
-    """While active, tensors with a gradient's history are copied without it; PyTorch refuses to copy them.
+def _copy_of_computed_tensor(tensor: Tensor, memo: dict[int, Any]) -> Any:
+    """A copy without the history a gradient needs, which PyTorch refuses to copy.
 
     A hook leaves such tensors in a network: the weight it computed, or the feature map it noted.
     """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        if func is Tensor.__deepcopy__ and not args[0].is_leaf:
-            tensor, memo = args
-            return memo.setdefault(id(tensor), tensor.detach().clone())
-        return func(*args, **(kwargs or {}))
+    return NotImplemented if tensor.is_leaf else memo.setdefault(id(tensor), tensor.detach().clone())
 
 
 def _compute_weights_once(network: nn.Module) -> None:

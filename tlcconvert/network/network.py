@@ -25,7 +25,6 @@ class Network:
         output_index: which output is the restored image, or None where nothing says.
         pixels: what the image's values mean.
         extra_inputs: inputs after the image.
-        stored_dtype: dtype of the weights in the file, e.g. ``"float16"``; they are upcast to float32.
         sha256: of the file, hexadecimal, or ``""`` if there is none.
     """
 
@@ -39,5 +38,4 @@ class Network:
     output_index: int | None = None
     pixels: Pixels = field(default_factory=Pixels)
     extra_inputs: tuple[ExtraInput, ...] = field(default=())
-    stored_dtype: str = "float32"
     sha256: str = ""

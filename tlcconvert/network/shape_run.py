@@ -68,6 +68,14 @@ class ShapeRun:
             return Accepted(reason=first_line(error))
 
 
+def shape_run(network: nn.Module, inputs: NetworkInputs) -> ShapeRun | None:
+    """``network`` on shapes, unless copying it without its weights fails: shapes only save time."""
+    try:
+        return ShapeRun(network, inputs)
+    except Exception:
+        return None
+
+
 def reads_values(objection: str) -> bool:
     """Whether a shape run ended where Python code asked for the value of a tensor."""
     return bool(_READS_VALUES.search(objection))

@@ -17,8 +17,9 @@ from passes.decompose import decompose
 from passes.torch_internals.names import OpOverload
 from tlcconvert.errors import CaptureError, ParityError
 from tlcconvert.network.network_inputs import NetworkInputs
+from tlcconvert.network.output_distance import TOLERANCE
 from tlcconvert.process_state.silence import silence
-from tlcconvert.verification.compare import TOLERANCE, compare_callables
+from tlcconvert.verification.compare import compare_callables
 from tlcconvert.verification.parity import Parity
 
 METADATA_FILE = "tlcconvert.json"

@@ -11,19 +11,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from tlcconvert.errors import first_line
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.network_inputs import NetworkInputs
-from tlcconvert.verification.float64 import Float64Judge, distance, magnitude
+from tlcconvert.network.output_distance import distance, magnitude
+from tlcconvert.verification.float64 import Float64Judge
 from tlcconvert.verification.images import noise, photograph
 from tlcconvert.verification.parity import Comparison, Parity
-from tlcconvert.verification.session import callable_of
-
-TOLERANCE = 1e-5
 
 Candidate = Callable[..., object]
 """Called with the images; what it returns is flattened as :func:`tensors_of` does."""
@@ -54,18 +51,6 @@ class Outcome:
     trial: Trial
     images: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-
-
-def compare_session(
-    session: onnxruntime.InferenceSession,
-    reference: nn.Module,
-    inputs: NetworkInputs,
-    sizes: Sequence[tuple[int, int, int]],
-    tolerance: float,
-    what: str,
-) -> Parity:
-    """``session`` against ``reference`` at noise of (batch, height, width) each."""
-    return compare_callables(callable_of(session), reference, inputs, sizes, tolerance, what)
 
 
 def compare_callables(

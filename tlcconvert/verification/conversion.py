@@ -18,14 +18,14 @@ from tlcconvert.capture.capture import Captured
 from tlcconvert.capture.narrowed_sizes import has_wider_multiple
 from tlcconvert.errors import ParityError
 from tlcconvert.network.eager_reference import tensors_of
+from tlcconvert.network.output_distance import TOLERANCE, distance, magnitude
 from tlcconvert.options import Options
 from tlcconvert.sizes.size_requirements import SizeRequirements
 from tlcconvert.verification import sizes as budget
-from tlcconvert.verification.compare import TOLERANCE, Trial, expected_at
+from tlcconvert.verification.compare import Trial, expected_at
 from tlcconvert.verification.cost import GraphCost
 from tlcconvert.verification.extents import Demands, with_windows
 from tlcconvert.verification.feature_map_memory import FeatureMapMemory
-from tlcconvert.verification.float64 import distance, magnitude
 from tlcconvert.verification.parity import Parity
 from tlcconvert.verification.session import callable_of
 from tlcconvert.verification.sizes import (

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tlcconvert.network.eager_reference import tensors_of
+from tlcconvert.network.output_distance import distance, magnitude
 from tlcconvert.verification.float64_copy import float64_copy
 from tlcconvert.verification.parity import Comparison
 
@@ -65,17 +66,3 @@ def _judged(row: Comparison, own: Tensor, other: Tensor, truth: Tensor, toleranc
     bound = min(_ILL_CONDITIONED * rounding, _MOST)
     note = f"against float64, from which PyTorch's own float32 is {rounding:.0e} away"
     return replace(row, error=distance(own, truth), magnitude=scale, bound=bound, note=note)
-
-
-def distance(a: Tensor, b: Tensor) -> float:
-    """The largest absolute difference, in double precision; NaN where one is."""
-    return float((_wide(a) - _wide(b)).abs().max()) if a.numel() else 0.0
-
-
-def magnitude(tensor: Tensor) -> float:
-    """The largest absolute value, in double precision."""
-    return float(_wide(tensor).abs().max()) if tensor.numel() else 0.0
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)

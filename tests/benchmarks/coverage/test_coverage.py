@@ -20,7 +20,7 @@ from benchmarks.coverage.subjects import OWN, SUBJECTS, Subject
 from tests.oracles.per_window import CannotRun
 from tlcconvert.errors import ParityError
 from tlcconvert.load.network_file import register_architectures
-from tlcconvert.verify import TOLERANCE
+from tlcconvert.network.output_distance import TOLERANCE
 
 pytest.importorskip("spandrel_extra_arches")
 

@@ -6,22 +6,19 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.export import Dim, ExportedProgram
+from torch.export import ExportedProgram
 
 from passes.program import runnable, state
 from passes.result import PassResult
+from tests.captured import captured
 from tlcconvert.pipeline import SIMPLIFY, run_steps
 
-
-def capture(module: nn.Module) -> ExportedProgram:
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    program = torch.export.export(module.eval(), (torch.randn(2, 4, 8, 9),), dynamic_shapes=(dynamic,))
-    return program.run_decompositions({})
+CHANNELS = 4
 
 
 def simplified(module: nn.Module) -> tuple[ExportedProgram, PassResult]:
     """Simplifies ``module`` and checks it against eager on sizes it was not captured at."""
-    program = capture(module)
+    program = captured(module, CHANNELS, dtype=torch.float32)
     result = run_steps(SIMPLIFY, program)
     after = runnable(program)
     for size in ((1, 4, 1, 1), (3, 4, 5, 7)):
@@ -127,7 +124,7 @@ def test_constant_far_larger_than_its_sources_is_left_and_named() -> None:
 @pytest.mark.parametrize("slope", [0.25, 0.0, -0.3, 1.7])
 def test_prelu_of_one_slope_becomes_leaky_relu_bit_for_bit(slope: float) -> None:
     module = nn.PReLU(init=slope)
-    program = capture(module)
+    program = captured(module, CHANNELS, dtype=torch.float32)
     (report,) = run_steps(SIMPLIFY, program).rewrites
     assert report.kind == "single-slope PReLU"
     assert operations(program) == ["aten.leaky_relu.default"]
@@ -156,7 +153,10 @@ def test_assertion_on_a_dtype_is_dropped() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x.to(torch.float32) + 1
 
-    assert operations(capture(Cast())) == ["aten._assert_tensor_metadata.default", "aten.add.Tensor"]
+    assert operations(captured(Cast(), CHANNELS, dtype=torch.float32)) == [
+        "aten._assert_tensor_metadata.default",
+        "aten.add.Tensor",
+    ]
     assert operations(simplified(Cast())[0]) == ["aten.add.Tensor"]
 
 

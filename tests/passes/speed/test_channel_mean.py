@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
 
 from passes.program import runnable
 from passes.speed.channel_mean import channel_mean
+from tests.captured import captured
 
 
 class ChannelLayerNorm(nn.Module):
@@ -25,14 +25,8 @@ class OtherMeans(nn.Module):
         return x * s.mean(1, keepdim=True) + x.mean(1)[:, None]
 
 
-def captured(network: nn.Module) -> ExportedProgram:
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    example = torch.randn(2, 6, 7, 9, dtype=torch.float64)
-    return torch.export.export(network.eval(), (example,), dynamic_shapes=(dynamic,)).run_decompositions({})
-
-
 def test_a_norm_over_channels_is_unchanged_at_every_size() -> None:
-    program = captured(ChannelLayerNorm())
+    program = captured(ChannelLayerNorm(), channels=6)
     result = channel_mean(program)
     assert len(result.rewrites) == 2
     rewritten = runnable(program)
@@ -43,4 +37,4 @@ def test_a_norm_over_channels_is_unchanged_at_every_size() -> None:
 
 
 def test_other_means_stay() -> None:
-    assert channel_mean(captured(OtherMeans())).rewrites == ()
+    assert channel_mean(captured(OtherMeans(), channels=6)).rewrites == ()

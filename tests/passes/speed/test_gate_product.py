@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
 
 import passes.operators  # noqa: F401
 from passes.localize.exact_counterpart import exact_counterpart
 from passes.program import runnable
 from passes.speed.gate_product import gate_product
+from tests.captured import captured
 
 tlc = torch.ops.tlc
 
@@ -24,12 +24,6 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.function(x)
-
-
-def captured(function: Callable[[Tensor], Tensor]) -> ExportedProgram:
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    program = torch.export.export(Network(function), (torch.randn(2, 4, 9, 8),), dynamic_shapes=(dynamic,))
-    return program.run_decompositions({})
 
 
 def gate(x: Tensor, channels: int = 4) -> Tensor:
@@ -52,7 +46,7 @@ def coarse_gate(x: Tensor) -> Tensor:
 )
 @pytest.mark.parametrize("shape", [(2, 4, 9, 8), (1, 4, 2, 3), (3, 4, 17, 3)])
 def test_a_gate_is_multiplied_in_parts(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> None:
-    program = captured(function)
+    program = captured(Network(function), channels=4)
     assert len(gate_product(program).rewrites) == 1
     program.graph.lint()
     targets = {node.target for node in program.graph.nodes}
@@ -62,7 +56,7 @@ def test_a_gate_is_multiplied_in_parts(function: Callable[[Tensor], Tensor], sha
 
 
 def test_behind_a_coarse_gate_there_is_the_gate_of_every_window() -> None:
-    program = captured(lambda x: (x * coarse_gate(x)).relu())
+    program = captured(Network(lambda x: (x * coarse_gate(x)).relu()), channels=4)
     gate_product(program)
     x = torch.randn(2, 4, 17, 9, dtype=torch.float64)
     every_window = tlc.replicate(tlc.local_mean(x, 6, 4).sigmoid(), 17, 9)
@@ -79,4 +73,4 @@ def test_behind_a_coarse_gate_there_is_the_gate_of_every_window() -> None:
     ],
 )
 def test_everything_else_stays(function: Callable[[Tensor], Tensor]) -> None:
-    assert gate_product(captured(function)).rewrites == ()
+    assert gate_product(captured(Network(function), channels=4)).rewrites == ()

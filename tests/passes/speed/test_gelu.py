@@ -9,10 +9,10 @@ import onnxruntime
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
 
 from passes.program import runnable
 from passes.speed.gelu import gelu
+from tests.captured import captured
 
 
 class Activation(nn.Module):
@@ -24,15 +24,8 @@ class Activation(nn.Module):
         return F.gelu(x, approximate=self.approximate)
 
 
-def captured(approximate: str, dtype: torch.dtype) -> ExportedProgram:
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    example = torch.randn(2, 3, 5, 7, dtype=dtype)
-    program = torch.export.export(Activation(approximate), (example,), dynamic_shapes=(dynamic,))
-    return program.run_decompositions({})
-
-
 def test_it_is_the_same_function() -> None:
-    program = captured("none", torch.float64)
+    program = captured(Activation("none"))
     assert len(gelu(program).rewrites) == 1
     program.validate()
     x = torch.linspace(-9, 9, 3 * 4 * 6, dtype=torch.float64).reshape(1, 3, 4, 6)
@@ -40,7 +33,7 @@ def test_it_is_the_same_function() -> None:
 
 
 def test_onnxruntime_computes_it_at_once(tmp_path: Path) -> None:
-    program = captured("none", torch.float32)
+    program = captured(Activation("none"), dtype=torch.float32)
     gelu(program)
     exported = torch.onnx.export(program, dynamo=True, opset_version=18, verbose=False)
     assert exported is not None
@@ -52,4 +45,4 @@ def test_onnxruntime_computes_it_at_once(tmp_path: Path) -> None:
 
 
 def test_the_approximation_by_a_tanh_stays() -> None:
-    assert gelu(captured("tanh", torch.float32)).rewrites == ()
+    assert gelu(captured(Activation("tanh"))).rewrites == ()

@@ -6,10 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
 
 from passes.program import runnable
 from passes.speed.pixel_shuffle import pixel_shuffle
+from tests.captured import captured
 
 
 class Upsampler(nn.Module):
@@ -24,12 +24,6 @@ class Upsampler(nn.Module):
 class OneMap(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return F.pixel_shuffle(x[0], 2)
-
-
-def captured(network: nn.Module, channels: int) -> ExportedProgram:
-    dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    example = torch.randn(2, channels, 7, 9)
-    return torch.export.export(network, (example,), dynamic_shapes=(dynamic,)).run_decompositions({})
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3])

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from tlcconvert.network.network_inputs import NetworkInputs
-from tlcconvert.verification.compare import TOLERANCE, Trial, compare_callables, expected_at
+from tlcconvert.network.output_distance import TOLERANCE
+from tlcconvert.verification.compare import Trial, compare_callables, expected_at
 from tlcconvert.verification.parity import Comparison, Parity
 
 INPUTS = NetworkInputs(3)

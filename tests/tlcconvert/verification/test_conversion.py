@@ -16,10 +16,11 @@ import tlcconvert
 from passes.result import PassResult
 from tlcconvert import ParityError, convert
 from tlcconvert.network.network_inputs import NetworkInputs
+from tlcconvert.network.output_distance import TOLERANCE
 from tlcconvert.options import Options
 from tlcconvert.pipeline import Draft, NetworkFacts, Pipeline, Step, steps
-from tlcconvert.verification.compare import TOLERANCE, compare_session
-from tlcconvert.verification.session import inference_session
+from tlcconvert.verification.compare import compare_callables
+from tlcconvert.verification.session import callable_of, inference_session
 from tlcconvert.verification.sizes import bracketing_sizes
 
 TRAIN_SIZE = 32
@@ -116,8 +117,13 @@ def test_a_file_that_is_wrong_only_beyond_some_size_is_found_out(
 ) -> None:
     session = inference_session(wrong_where(right.model, *conditions).SerializeToString())
     around_the_windows = [size for size, _ in bracketing_sizes(WINDOW)]
-    seen = compare_session(
-        session, right.module, NetworkInputs(3), around_the_windows, TOLERANCE, "onnx / converted"
+    seen = compare_callables(
+        callable_of(session),
+        right.module,
+        NetworkInputs(3),
+        around_the_windows,
+        TOLERANCE,
+        "onnx / converted",
     )
     assert seen.passed
     with pytest.raises(ParityError, match="do not compute the same"):

@@ -9,37 +9,22 @@ Networks that merge their branches on every call (SPAN) compute a kernel from ``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
-
-_READ = Tensor.data.__get__  # type: ignore[attr-defined]
-_ASSIGN = Tensor.data.__set__  # type: ignore[attr-defined]
 
 
-class TracedDataAttribute(TorchFunctionMode):
-    """While active, replaces both as they happen; every other call passes unchanged.
-
-    An assignment of another shape than the tensor's raises RuntimeError.
+def _assign(tensor: Tensor, value: Tensor) -> None:
     """
+    Raises:
+        RuntimeError: an assignment of another shape than the tensor's.
+    """
+    if tensor.shape != value.shape:
+        raise RuntimeError(
+            f"a tensor of shape {list(value.shape)} is assigned to the data of one of {list(tensor.shape)}"
+        )
+    tensor.copy_(value)
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        if func == _READ:
-            return args[0].detach()
-        if func != _ASSIGN:
-            return func(*args, **(kwargs or {}))
-        tensor, value = args
-        if tensor.shape != value.shape:
-            raise RuntimeError(
-                f"a tensor of shape {list(value.shape)} is assigned to the data of one of {list(tensor.shape)}"
-            )
-        tensor.copy_(value)
-        return None
+
+TRACED_DATA_ATTRIBUTE = {
+    Tensor.data.__get__: lambda tensor, *_: tensor.detach(),  # type: ignore[attr-defined]
+    Tensor.data.__set__: _assign,  # type: ignore[attr-defined]
+}

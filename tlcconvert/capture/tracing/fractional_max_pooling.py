@@ -9,37 +9,22 @@ them. ``torch.export`` takes the number of cells for a constant and would fix th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
+
+from tlcconvert.capture.tracing.same_size import same_size
 
 _LARGEST_FACTOR = 64
 
 
-class SymbolicFractionalMaxPooling(TorchFunctionMode):
-    """While active, replaces such pools as they are called; every other call passes unchanged."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        kwargs = dict(kwargs or {})
-        pooled = _pooled(*args, **kwargs) if func is functional.adaptive_max_pool2d else None
-        return func(*args, **kwargs) if pooled is None else pooled
-
-
-def _pooled(input: Tensor, output_size: Any, return_indices: bool = False) -> Tensor | None:
-    """The pool in symbolic form, or None where it is another one."""
+def _pooled(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """The pool in symbolic form, or ``NotImplemented`` where it is another one."""
     counts = tuple(output_size) if isinstance(output_size, (tuple, list, torch.Size)) else (output_size,) * 2
     if return_indices or not all(isinstance(count, torch.SymInt) for count in counts):
-        return None
+        return NotImplemented
     extents = input.shape[-2:]
     factors = [
         factor
@@ -47,9 +32,9 @@ def _pooled(input: Tensor, output_size: Any, return_indices: bool = False) -> Te
         if (factor := _factor(extent, count)) is not None
     ]
     if len(factors) < 2:
-        return None
+        return NotImplemented
     pairs = zip(factors, counts, extents, strict=True)
-    if all(_expression(factor * count) == _expression(extent) for factor, count, extent in pairs):
+    if all(same_size(factor * count, extent) for factor, count, extent in pairs):
         return functional.max_pool2d(input, factors)
     for axis, count, factor in zip((-2, -1), counts, factors, strict=True):
         input = _pooled_along(input, axis, count, factor)
@@ -59,7 +44,7 @@ def _pooled(input: Tensor, output_size: Any, return_indices: bool = False) -> Te
 def _factor(extent: Any, count: Any) -> int | None:
     """The number k with ``count = extent // k``."""
     factors = range(1, _LARGEST_FACTOR + 1)
-    return next((factor for factor in factors if _expression(extent // factor) == _expression(count)), None)
+    return next((factor for factor in factors if same_size(extent // factor, count)), None)
 
 
 def _pooled_along(image: Tensor, axis: int, count: Any, factor: int) -> Tensor:
@@ -76,5 +61,4 @@ def _pooled_along(image: Tensor, axis: int, count: Any, factor: int) -> Tensor:
     )
 
 
-def _expression(size: Any) -> Any:
-    return size.node.expr if isinstance(size, torch.SymInt) else size
+SYMBOLIC_FRACTIONAL_MAX_POOLING = {functional.adaptive_max_pool2d: _pooled}

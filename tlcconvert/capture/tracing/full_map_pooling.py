@@ -8,45 +8,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
+
+from tlcconvert.capture.tracing.same_size import same_size
+from tlcconvert.process_state.replaced_functions import Rule
 
 
-class SymbolicFullMapPooling(TorchFunctionMode):
-    """While active, replaces such pools as they are called; every other call passes unchanged."""
+def _over_the_map(reduce: Callable[..., Tensor]) -> Rule:
+    def pooled(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        covers = _covers_the_map(input, *args, **kwargs)
+        return reduce(input, (-2, -1), keepdim=True) if covers else NotImplemented
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        kwargs = dict(kwargs or {})
-        reduce = _REDUCTIONS.get(func)
-        if reduce is not None and _covers_the_map(*args, **kwargs):
-            image = args[0] if args else kwargs["input"]
-            return reduce(image)
-        return func(*args, **kwargs)
+    return pooled
 
 
-def _mean(image: Tensor) -> Tensor:
-    return image.mean((-2, -1), keepdim=True)
-
-
-def _maximum(image: Tensor) -> Tensor:
-    return image.amax((-2, -1), keepdim=True)
-
-
-_REDUCTIONS: dict[Callable[..., Any], Callable[[Tensor], Tensor]] = {
-    functional.avg_pool2d: _mean,
-    functional.max_pool2d: _maximum,
-    torch.max_pool2d: _maximum,
+SYMBOLIC_FULL_MAP_POOLING: dict[Callable[..., Any], Rule] = {
+    functional.avg_pool2d: _over_the_map(Tensor.mean),
+    functional.max_pool2d: _over_the_map(Tensor.amax),
+    torch.max_pool2d: _over_the_map(Tensor.amax),
 }
 
 
@@ -68,8 +52,4 @@ def _covers_the_map(
     if not is_symbolic or not is_plain or divisor_override is not None or return_indices:
         return False
     pairs = zip(kernel, input.shape[-2:], strict=True)
-    return all(_expression(size) == _expression(extent) for size, extent in pairs)
-
-
-def _expression(size: Any) -> Any:
-    return size.node.expr if isinstance(size, torch.SymInt) else size
+    return all(same_size(size, extent) for size, extent in pairs)

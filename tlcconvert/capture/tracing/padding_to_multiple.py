@@ -10,32 +10,15 @@ network of windows is captured in seconds instead of many minutes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sympy
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 _LARGEST_MULTIPLE = 1024  # pixels
-
-
-class PaddingToMultiple(TorchFunctionMode):
-    """While active, writes such amounts of ``functional.pad`` in the second form; other calls pass unchanged."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        kwargs = dict(kwargs or {})
-        if func is functional.pad:
-            return _pad(*args, **kwargs)
-        return func(*args, **kwargs)
 
 
 def _pad(input: Tensor, pad: Sequence[Any], *args: Any, **kwargs: Any) -> Tensor:
@@ -85,3 +68,6 @@ def _divisors(expression: sympy.Expr) -> set[int]:
         elif len(part.args) != 1:
             return set()
     return divisors
+
+
+PADDING_TO_MULTIPLE = {functional.pad: _pad}

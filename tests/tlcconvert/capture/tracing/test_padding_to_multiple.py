@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.export import Dim
 from torch.nn import functional
 
-from tlcconvert.capture.tracing.padding_to_multiple import PaddingToMultiple
+from tlcconvert.capture.tracing.padding_to_multiple import PADDING_TO_MULTIPLE
+from tlcconvert.process_state.replaced_functions import ReplacedFunctions
 
 Amount = Callable[[int], int]
 
@@ -31,7 +32,7 @@ class Padded(nn.Module):
 def exported(network: nn.Module, size: tuple[int, int] = (21, 13)) -> tuple[str, Callable[[Tensor], Tensor]]:
     """The padded height as the exporter writes it, and the program."""
     dynamic = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    with PaddingToMultiple():
+    with ReplacedFunctions(PADDING_TO_MULTIPLE):
         program = torch.export.export(network, (torch.rand(2, 3, *size),), dynamic_shapes=(dynamic,))
     (output,) = program.graph.output_node().args[0]
     return str(output.meta["val"].shape[2]), program.module(check_guards=False)
@@ -74,7 +75,7 @@ def test_every_other_padding_is_left_alone(network: Padded) -> None:
 @pytest.mark.parametrize("pads", [(1, 2, 0, 0), (0, 1, 2, 0)], ids=str)
 def test_modes_and_values_pass_through(pads: tuple[int, ...]) -> None:
     image = torch.rand(1, 3, 5, 6)
-    with PaddingToMultiple():
+    with ReplacedFunctions(PADDING_TO_MULTIPLE):
         reflected = functional.pad(image, pads, mode="reflect")
         filled = functional.pad(image, pads, value=2.0)
     assert torch.equal(reflected, functional.pad(image, pads, mode="reflect"))
