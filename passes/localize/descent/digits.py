@@ -215,7 +215,7 @@ def regrouped(axes: Axes, sizes: Sequence[Values], step: Step) -> Axes:
     wanted = list(sizes)
     result: list[Digits] = []
     while wanted:
-        taken = _taken(pending, wanted[0])
+        taken = _taken(pending, wanted[0], wanted[1:])
         if taken is None:
             groups = _scrambled(pending, wanted, step)
             result += groups
@@ -229,16 +229,20 @@ def regrouped(axes: Axes, sizes: Sequence[Values], step: Step) -> Axes:
 def _cut(pending: list[Digit], sizes: Sequence[Values]) -> Axes | None:
     """``pending`` cut into axes of ``sizes``; None where a size cuts through digits that do not divide."""
     axes = []
-    for size in sizes:
-        taken = _taken(pending, size)
+    for index, size in enumerate(sizes):
+        taken = _taken(pending, size, sizes[index + 1 :])
         if taken is None:
             return None
         axes.append(merged(taken))
     return tuple(axes)
 
 
-def _taken(pending: list[Digit], size: Values) -> list[Digit] | None:
-    """Digits of an axis of ``size`` taken off the front of ``pending``, the last one split where needed."""
+def _taken(pending: list[Digit], size: Values, following: Sequence[Values]) -> list[Digit] | None:
+    """Digits of an axis of ``size`` taken off the front of ``pending``, the last one split where needed.
+
+    A constant divides a growing size at every image only where the axes that follow, of ``following`` sizes, make up
+    what it leaves: blocks of rows end where the rows end.
+    """
     taken: list[Digit] = []
     rest, left = list(pending), size
     while left != ONE:
@@ -248,11 +252,17 @@ def _taken(pending: list[Digit], size: Values) -> list[Digit] | None:
         fewer, inner = quotient(left, digit.size), quotient(digit.size, left)
         if fewer is not None:
             # A constant in front of a growing size would divide it at some images only.
-            if digit.counts is Counts.CHANNELS and fewer != ONE and not _follows(rest, fewer):
+            if (
+                digit.counts is Counts.CHANNELS
+                and fewer != ONE
+                and not _begin_with([d.size for d in rest], fewer)
+            ):
                 return None
             taken.append(digit)
             left = fewer
         elif inner is not None:
+            if is_constant(left) and not is_constant(digit.size) and not _begin_with(following, inner):
+                return None
             outer, remainder = digit.split(left, inner)
             taken.append(outer)
             rest.insert(0, remainder)
@@ -263,11 +273,11 @@ def _taken(pending: list[Digit], size: Values) -> list[Digit] | None:
     return taken
 
 
-def _follows(rest: Sequence[Digit], size: Values) -> bool:
-    """Whether whole digits at the front of ``rest`` make up ``size``."""
-    left: Values | None = size
-    for digit in rest:
-        left = quotient(left, digit.size) if left is not None else None
+def _begin_with(sizes: Iterable[Values], product: Values) -> bool:
+    """Whether the first of ``sizes``, multiplied, are ``product``."""
+    left: Values | None = product
+    for size in sizes:
+        left = quotient(left, size) if left is not None else None
         if left is None or left == ONE:
             break
     return left == ONE

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import sympy
 import torch
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from passes.localize.descent.digits import Axes, Counts, Step, channels, regrouped, whole
+from passes.localize.descent.digits import Axes, Counts, Step, channels, regrouped, size_of, whole
 from passes.localize.descent.sampled import ONE, is_bounded, is_multiple_of, sampled
 from passes.sizes import ImageSize
 
@@ -49,7 +49,12 @@ class Program:
     def view(self, shape: list[sympy.Expr]) -> None:
         self.shape = shape
         self.tensor = self.tensor.reshape(self.sizes())
-        self.axes = regrouped(self.axes, [sampled(size, IMAGE) for size in shape], STEP)
+        before = self.axes
+        self.axes = regrouped(before, [sampled(size, IMAGE) for size in shape], STEP)
+        if _counted(self.axes, Counts.UNKNOWN) == _counted(before, Counts.UNKNOWN) and (
+            _counted(self.axes, Counts.CHANNELS) != _counted(before, Counts.CHANNELS)
+        ):
+            reject()  # a pixel shuffle: the insides of its blocks are pixels now, which hold no coordinates
 
     def permute(self, order: list[int]) -> None:
         self.shape = [self.shape[index] for index in order]
@@ -77,6 +82,10 @@ class Program:
                 assert torch.equal(places, index.expand_as(places))
                 claims += 1
         return claims
+
+
+def _counted(axes: Axes, counts: Counts) -> Any:
+    return size_of(digit for digits in axes for digit in digits if digit.counts is counts)
 
 
 def _extents() -> list[sympy.Expr]:
@@ -127,6 +136,16 @@ def moved(draw: Any) -> Program:
 @given(moved())
 def test_an_axis_that_claims_pixels_in_place_has_them_there(program: Program) -> None:
     program.check()
+
+
+def test_a_constant_divides_rows_only_where_the_view_ends_with_them() -> None:
+    """``[4 rows, 3]`` seen as ``[3, 4 rows]`` is no cut into three blocks of rows, which need not be divisible."""
+    blocks, inside = sampled(4 * ROWS, IMAGE), sampled(sympy.Integer(3), IMAGE)
+    axes = (whole(Counts.ROWS, blocks), channels(inside))
+    seen = regrouped(axes, [inside, blocks], STEP)
+    assert not any(digit.is_in_place for digits in seen for digit in digits)
+    cut = regrouped(axes, [inside, sampled(4 * ROWS / 3, IMAGE), inside], STEP)
+    assert [digits[0].counts for digits in cut] == [Counts.ROWS, Counts.ROWS, Counts.CHANNELS]
 
 
 @settings(max_examples=100, deadline=None)
