@@ -72,7 +72,12 @@ def test_a_signal_before_anything_is_imported_ends_in_one_sentence(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name
+    "number",
+    [
+        *(pytest.param(number, marks=pytest.mark.full) for number in (signal.SIGINT, signal.SIGTERM)),
+        signal.SIGKILL,
+    ],
+    ids=lambda number: number.name,
 )
 def test_a_signal_in_the_middle_changes_nothing(place: Workplace, seconds: float, number: int) -> None:
     assert_survives(place, number, seconds * 0.7)

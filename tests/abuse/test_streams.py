@@ -42,9 +42,8 @@ def test_closed_streams_change_nothing(
         assert b"Wrote" not in (place.folder / "out.onnx").read_bytes()
 
 
-@pytest.mark.parametrize(
-    "stream", [pytest.param("stdout", marks=FULL), pytest.param("stderr", marks=FULL), "both"]
-)
+@FULL
+@pytest.mark.parametrize("stream", ["stdout", "stderr", "both"])
 def test_a_full_disk_behind_the_streams_changes_nothing(place: Workplace, stream: str) -> None:
     with Path("/dev/full").open("wb") as full:
         streams = ("stdout", "stderr") if stream == "both" else (stream,)

@@ -17,9 +17,11 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     "imports",
     [
-        "import tlcconvert.convert, tlcconvert.verify, tlcconvert",
+        pytest.param("import tlcconvert.convert, tlcconvert.verify, tlcconvert", marks=pytest.mark.full),
         "import tlcconvert; tlcconvert.convert; import tlcconvert.convert, tlcconvert.verify",
-        "from tlcconvert.network.network import Network; import tlcconvert",
+        pytest.param(
+            "from tlcconvert.network.network import Network; import tlcconvert", marks=pytest.mark.full
+        ),
     ],
 )
 def test_functions_are_not_hidden_by_modules_of_their_name(imports: str) -> None:

@@ -228,7 +228,7 @@ def _assert_equal_to(
     assert (computed - expected)[kept].abs().max() / scale <= max(1e-5, 4 * rounding)
 
 
-@pytest.mark.parametrize("network", [Valid, HalfAsLargeAgain])
+@pytest.mark.parametrize("network", [pytest.param(Valid, marks=pytest.mark.full), HalfAsLargeAgain])
 def test_a_network_of_every_size_and_an_uneven_scale_is_what_it_is(network: Callable[..., nn.Module]) -> None:
     conversion = tlcconvert.convert(network().eval(), 32)
     for size in [*SIZES, PHOTOGRAPH]:

@@ -38,7 +38,7 @@ def at_opset_18(in_onnxruntime: Callable[..., Runner]) -> Runner:
     return in_onnxruntime(every_operator, channels=(4, 1))
 
 
-@pytest.mark.parametrize("opset", [21, 24])
+@pytest.mark.parametrize("opset", [pytest.param(21, marks=pytest.mark.full), 24])
 def test_every_operator_gives_the_same_numbers_at_later_opsets(
     in_onnxruntime: Callable[..., Runner], at_opset_18: Runner, opset: int
 ) -> None:
