@@ -340,6 +340,7 @@ def functional(program: ExportedProgram) -> ExportedProgram:
         CaptureError: an operator that writes into its argument is left.
     """
     if not write_functionally(program):
+        _refuse_exchanged_data(program)
         program = program.run_decompositions({})
     _drop_assertions(program)
     _drop_mutation_outputs(program)
@@ -366,6 +367,13 @@ _ASSERTIONS = frozenset(
 )
 
 _VIEWS = (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default)
+
+
+def _refuse_exchanged_data(program: ExportedProgram) -> None:
+    """PyTorch's functionalization crashes the process where one tensor is given the memory of another."""
+    exchanging = (torch.ops.aten.shallow_copy_data_.default, torch.ops.aten.set_data.default)
+    if any(node.target in exchanging for node in program.graph.nodes):
+        raise CaptureError("An assignment to .data is left in the graph.")
 
 
 def _drop_assertions(program: ExportedProgram) -> None:

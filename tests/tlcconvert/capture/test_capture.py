@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from passes.program import runnable
 from passes.sizes import image_size
-from tlcconvert.capture.capture import Captured, capture
+from tlcconvert.capture.capture import Captured, capture, functional
 from tlcconvert.capture.narrowed_sizes import Permission
 from tlcconvert.errors import CaptureError, InputError
 from tlcconvert.network.eager_reference import tensors_of
@@ -564,3 +564,10 @@ def test_truncated_division_of_a_size_becomes_floor_division_and_nothing_is_prin
     printed = capfd.readouterr()
     assert (printed.out, printed.err) == ("", "")
     assert not recwarn.list
+
+
+def test_an_assignment_of_data_that_an_export_kept_is_refused_before_pytorch_crashes_on_it() -> None:
+    with torch.no_grad():
+        program = torch.export.export(MergesItsBranchesOnEveryCall(), (torch.rand(1, 3, 8, 8),), strict=True)
+    with pytest.raises(CaptureError, match="assignment to"):
+        functional(program)
