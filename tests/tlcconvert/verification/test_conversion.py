@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import numpy as np
@@ -83,7 +84,7 @@ def convert_with(
         write = (*stages["write"], step) if last else (step, *stages["write"])
         return Pipeline(stages | {"write": write})
 
-    monkeypatch.setitem(convert.__globals__, "pipeline", mutated)
+    monkeypatch.setitem(inspect.unwrap(convert).__globals__, "pipeline", mutated)
     tlcconvert.convert(network(), train_size)
 
 
