@@ -17,9 +17,11 @@ def secure_standard_streams() -> None:
     """Replaces ``sys.stdout`` and ``sys.stderr`` by streams that drop what cannot be written.
 
     Descriptors 0 to 2 that are closed are opened on nothing, or the next file opened would take their place and
-    get what is printed.
+    get what is printed. ``COLUMNS=0`` is no width: nothing at all would be printed to it.
     """
     _open_closed_descriptors()
+    if os.environ.get("COLUMNS") == "0":
+        del os.environ["COLUMNS"]
     sys.stdout = _secured(sys.stdout, 1)
     sys.stderr = _secured(sys.stderr, 2)
 

@@ -70,3 +70,9 @@ def test_a_slow_reader_gets_everything() -> None:
     assert process.wait(60) == 0
     assert read.endswith(b"last\n")
     assert read.count("√".encode()) == 10000
+
+
+def test_a_terminal_said_to_have_no_columns_is_printed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    prints = PRINTS + "from rich.console import Console\nConsole().print('everything')\n"
+    assert run(prints).stdout.endswith(b"everything\n")
