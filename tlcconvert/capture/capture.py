@@ -337,7 +337,7 @@ def functional(program: ExportedProgram) -> ExportedProgram:
     ``program`` itself is changed where it need not be traced again.
 
     Raises:
-        CaptureError: an operator that writes into its argument is left.
+        CaptureError: an operator that writes into its argument is left, or one that exchanges the memory of tensors.
     """
     if not write_functionally(program):
         _refuse_exchanged_data(program)

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
-from tlcconvert.options.option import meanings
+from tlcconvert.options.option import documented
 
 P = ParamSpec("P")
 O = TypeVar("O")  # noqa: E741
@@ -31,13 +31,15 @@ def taking(options: Callable[P, O]) -> Callable[[Callable[[N, O], R]], OfNetwork
     arguments; what each means goes to the end of ``Args:`` in the docstring.
     """
 
+    group = cast("type", options)
+
     def decorate(function: Callable[[N, O], R]) -> OfNetwork[N, P, R]:
         @functools.wraps(function)
         def taken_one_by_one(network: N, *args: P.args, **kwargs: P.kwargs) -> R:
             return function(network, options(*args, **kwargs))
 
-        signature = _signature(function, cast("type", options))
-        taken_one_by_one.__doc__ = _docstring(function, cast("type", options))
+        signature = _signature(function, group)
+        taken_one_by_one.__doc__ = documented(function.__doc__, group)
         taken_one_by_one.__annotations__ = {
             **{name: parameter.annotation for name, parameter in signature.parameters.items()},
             "return": signature.return_annotation,
@@ -52,8 +54,3 @@ def _signature(function: Callable[..., Any], group: type) -> inspect.Signature:
     own = inspect.signature(function, eval_str=True)
     network, _ = own.parameters.values()
     return own.replace(parameters=[network, *inspect.signature(group).parameters.values()])
-
-
-def _docstring(function: Callable[..., Any], group: type) -> str:
-    arguments, blank, rest = inspect.cleandoc(function.__doc__ or "").partition("\n\nRaises:")
-    return f"{arguments}\n{meanings(group)}{blank}{rest}"

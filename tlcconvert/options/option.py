@@ -82,20 +82,21 @@ def asked_for(options: object, besides: Collection[str] = ()) -> list[str]:
     ]
 
 
-def meanings(group: type) -> str:
-    """A paragraph per option of ``group``, as docstrings have them."""
-    return "\n".join(
+def documented(documentation: str | None, group: type, heading: str = "") -> str:
+    """``documentation`` with a paragraph per option of ``group``, before what it raises."""
+    said, raises, rest = inspect.cleandoc(documentation or "").partition("\n\nRaises:")
+    meanings = "\n".join(
         textwrap.fill(
             f"{option.name}: {option.meaning}", _WIDTH, initial_indent=4 * " ", subsequent_indent=8 * " "
         )
         for option in options_of(group)
     )
+    return f"{said}\n{heading}{meanings}{raises}{rest}"
 
 
 def explained(group: type[T]) -> type[T]:
     """A class decorator: docstring and signature show what the fields mean and take."""
-    summary, blank, rest = inspect.cleandoc(group.__doc__ or "").partition("\n\nRaises:")
-    group.__doc__ = f"{summary}\n\nAttributes:\n{meanings(group)}{blank}{rest}"
+    group.__doc__ = documented(group.__doc__, group, heading="\nAttributes:\n")
     types = {option.name: option.type for option in options_of(group)}
     vars(group)["__init__"].__annotations__ = {**types, "return": None}
     return group

@@ -255,7 +255,7 @@ def _taken(pending: list[Digit], size: Values, following: Sequence[Values]) -> l
             if (
                 digit.counts is Counts.CHANNELS
                 and fewer != ONE
-                and not _begin_with([d.size for d in rest], fewer)
+                and not _begin_with((other.size for other in rest), fewer)
             ):
                 return None
             taken.append(digit)
