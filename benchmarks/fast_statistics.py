@@ -17,7 +17,7 @@ import onnxruntime
 import torch
 from torch import nn
 
-import passes.operators  # noqa: F401  registers torch.ops.tlc
+import passes.statistics  # noqa: F401  registers torch.ops.tlc
 from tests.subsampled_mean import strides, subsampled_mean
 from tlcconvert.lower.forms import IN_LOOPS
 

@@ -12,39 +12,16 @@ from torch import fx
 from torch.export import ExportedProgram
 from torch.export.graph_signature import TensorArgument
 
-import passes.operators  # noqa: F401  registers torch.ops.tlc
 from passes.decompose.emission import replace
 from passes.decompose.fresh_sizes import FreshSizes
-from passes.decompose.grid import grid_mean, grid_normalize, grid_spread, grid_variance, spread_product
-from passes.decompose.local_max import local_max
-from passes.decompose.local_mean import local_mean
-from passes.decompose.local_normalize import local_normalize
-from passes.decompose.local_softmax_mean import local_softmax_mean
-from passes.decompose.local_variance import local_variance
-from passes.decompose.resample import nearest, replicate, replicated_product
-from passes.decompose.window_attention import window_attention
 from passes.program import compute_values, graph_copy
 from passes.simplify.common_subexpressions import share_common_subexpressions
 from passes.sizes import expression
+from passes.statistics import OPERATORS
 from passes.torch_internals.guards import drop_guards
 
-tlc = torch.ops.tlc
-
 DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
-    tlc.grid_mean.default: grid_mean,
-    tlc.grid_normalize.default: grid_normalize,
-    tlc.grid_spread.default: grid_spread,
-    tlc.grid_variance.default: grid_variance,
-    tlc.local_max.default: local_max,
-    tlc.local_mean.default: local_mean,
-    tlc.local_normalize.default: local_normalize,
-    tlc.local_softmax_mean.default: local_softmax_mean,
-    tlc.local_variance.default: local_variance,
-    tlc.nearest.default: nearest,
-    tlc.replicate.default: replicate,
-    tlc.replicated_product.default: replicated_product,
-    tlc.spread_product.default: spread_product,
-    tlc.window_attention.default: window_attention,
+    operator.overload: operator.in_aten for operator in OPERATORS
 }
 
 

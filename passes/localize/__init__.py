@@ -2,6 +2,6 @@
 
 from passes.localize.audit import audit
 from passes.localize.localize import Localized, LocalSite, localize
-from passes.localize.window import FeatureMap, Training
+from passes.window_domain.window import FeatureMap, Training
 
 __all__ = ["FeatureMap", "LocalSite", "Localized", "Training", "audit", "localize"]

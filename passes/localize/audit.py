@@ -15,11 +15,11 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
-from passes.localize.layout import pixel_layouts
 from passes.program import where
 from passes.result import PassResult, Skipped
 from passes.sizes import ImageSize, expression, image_size, shape_expressions
 from passes.torch_internals.names import OpOverload
+from passes.window_domain.layout import pixel_layouts
 
 aten = torch.ops.aten
 

@@ -8,21 +8,12 @@ from __future__ import annotations
 
 import copy
 
-import torch
 from torch import fx
 
-import passes.operators  # noqa: F401  registers torch.ops.tlc
+from passes.statistics import OPERATORS
+from passes.torch_internals.names import schema_of
 
-tlc = torch.ops.tlc
-
-_EXACT = {
-    tlc.grid_mean.default: (tlc.local_mean.default, 3),
-    tlc.grid_variance.default: (tlc.local_variance.default, 3),
-    tlc.grid_normalize.default: (tlc.local_normalize.default, 5),
-    tlc.grid_spread.default: (tlc.replicate.default, 3),
-    tlc.spread_product.default: (tlc.replicated_product.default, 2),
-}
-"""For each grid operator the exact one, and how many of the first arguments both take."""
+_EXACT = {operator.overload: operator.exact for operator in OPERATORS if operator.exact is not None}
 
 
 def exact_counterpart(module: fx.GraphModule) -> fx.GraphModule:
@@ -30,7 +21,7 @@ def exact_counterpart(module: fx.GraphModule) -> fx.GraphModule:
     exact = fx.GraphModule(module, copy.deepcopy(module.graph))
     for node in exact.graph.nodes:
         if node.target in _EXACT:
-            node.target, count = _EXACT[node.target]
-            node.args = node.args[:count]
+            node.target = _EXACT[node.target]
+            node.args = node.args[: len(schema_of(node.target).arguments)]
     exact.recompile()
     return exact

@@ -13,7 +13,7 @@ Result::
 with H' = H - min(H, window_height) + 1, likewise W'. Where the map fits its window, H' = W' = 1 and nothing
 has changed. The method is the Test-time Local Converter (Improving Image Restoration by Revisiting Global
 Information Aggregation, ECCV 2022); which operation a statistic passes through does not matter as long as a
-rule of :mod:`passes.localize.rules` carries it over.
+rule of :mod:`passes.window_domain.rules` carries it over.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.emitter import Emitter
-from passes.localize import attention, meeting, normalization
-from passes.localize.attention import ChannelAttention
+from passes.localize import meets_pixels
 from passes.localize.audit import audit
-from passes.localize.component import Component, ancestors_within, components
-from passes.localize.doors import Door, Doorway, match
 from passes.localize.global_forms import unify_global_forms
-from passes.localize.layout import PixelLayout, PixelLayouts, pixel_layouts
-from passes.localize.lifted import Grid, Lifted, NotLiftable, aten
 from passes.localize.nested import separate_nested
-from passes.localize.normalization import Norm
-from passes.localize.rules import Site, Value, lift
-from passes.localize.window import FeatureMap, Training
+from passes.localize.squeeze_path import SqueezePath, ancestors_within, squeeze_paths
 from passes.operators.grid_nodes import spacing
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite, Skipped
 from passes.simplify.common_subexpressions import share_common_subexpressions
 from passes.sizes import ImageSize, image_size
+from passes.statistics import STATISTICS, match
+from passes.statistics.statistic import Found, Whole
+from passes.window_domain.door import Door, Doorway
+from passes.window_domain.layout import PixelLayout, PixelLayouts, pixel_layouts
+from passes.window_domain.lifted import Grid, Lifted, NotLiftable, aten
+from passes.window_domain.rules import Site, Value, lift
+from passes.window_domain.window import FeatureMap, Training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,15 +87,17 @@ def localize(program: ExportedProgram, training: Training) -> Localized:
     prepared = unify_global_forms(program) + separate_nested(program)
     graph = program.graph
     layouts = pixel_layouts(graph, image)
-    sites = _localize_attentions(graph, layouts, image, training)
-    sites += _localize_norms(graph, layouts, image, training)
+    sites: list[LocalSite] = []
+    for statistic in STATISTICS:
+        if statistic.whole is not None:
+            sites += _localize_whole(statistic.whole, graph, layouts, image, training)
     if sites:
         refresh(program)
         layouts = pixel_layouts(graph, image)
     skipped: dict[fx.Node, Skipped] = {}
     doors = [door for node in graph.nodes if (door := match(node, layouts)) is not None]
-    for component in components(graph, doors, image):
-        _localize_component(component, graph, layouts, image, training, sites, skipped)
+    for path in squeeze_paths(graph, doors, image):
+        _localize_path(path, graph, layouts, image, training, sites, skipped)
     shared = share_common_subexpressions(graph)
     refresh(program)
     return Localized(
@@ -106,36 +108,24 @@ def localize(program: ExportedProgram, training: Training) -> Localized:
     )
 
 
-def _localize_attentions(
-    graph: fx.Graph, layouts: PixelLayouts, image: ImageSize, training: Training
+def _localize_whole(
+    whole: Whole, graph: fx.Graph, layouts: PixelLayouts, image: ImageSize, training: Training
 ) -> list[LocalSite]:
+    """Replaces what does something to pixels by their statistics, as one."""
     sites = []
     for node in list(graph.nodes):
-        found = attention.match(node, layouts, image)
+        found = whole.match(node, layouts, image)
         if found is None:
             continue
-        map_ = _grid(found.layout, image, training).map
-        attention.attend_locally(found, map_, layouts)
-        sites.append(_site(found, map_))
+        grid = _grid(found.layout, image, training)
+        ratio = grid.ratio if whole.has_grid_form else None
+        whole.localize(found, grid.map, layouts, ratio)
+        sites.append(_site(found, grid.map, ratio))
     return sites
 
 
-def _localize_norms(
-    graph: fx.Graph, layouts: PixelLayouts, image: ImageSize, training: Training
-) -> list[LocalSite]:
-    sites = []
-    for node in list(graph.nodes):
-        norm = normalization.match(node, layouts)
-        if norm is None:
-            continue
-        grid = _grid(norm.layout, image, training)
-        normalization.normalize_locally(norm, grid.map, grid.ratio)
-        sites.append(_site(norm, grid.map, grid.ratio))
-    return sites
-
-
-def _localize_component(
-    component: Component,
+def _localize_path(
+    path: SqueezePath,
     graph: fx.Graph,
     layouts: PixelLayouts,
     image: ImageSize,
@@ -143,19 +133,19 @@ def _localize_component(
     sites: list[LocalSite],
     skipped: dict[fx.Node, Skipped],
 ) -> None:
-    """Lifts a component; a door that reaches something no rule covers is left out and the rest tried again."""
+    """Lifts a squeeze path; a door that reaches something no rule covers is left out and the rest tried again."""
     blocked: dict[fx.Node, Skipped] = {}
-    while len(blocked) < len(component.doors):
+    while len(blocked) < len(path.doors):
         before = set(graph.nodes)
         try:
-            local = _lifted(component, blocked.keys(), layouts, image, training)
+            local = _lifted(path, blocked.keys(), layouts, image, training)
         except _Blocked as stop:
             _take_back(graph, before)
-            doors = ancestors_within(stop.node, component) - blocked.keys()
+            doors = ancestors_within(stop.node, path) - blocked.keys()
             for door in doors:
-                blocked[door] = _left_global(component.doors[door], stop)
+                blocked[door] = _left_global(path.doors[door], stop)
             continue
-        _rewire(component, local.values, layouts)
+        _rewire(path, local.values, layouts)
         sites.extend(local.sites)
         break
     skipped.update(blocked)
@@ -188,22 +178,22 @@ class _Local:
 
 
 def _lifted(
-    component: Component,
+    path: SqueezePath,
     blocked: Collection[fx.Node],
     layouts: PixelLayouts,
     image: ImageSize,
     training: Training,
 ) -> _Local:
-    """Local counterparts of every statistic of the component that no blocked door reaches alone."""
+    """Local counterparts of every statistic of the path that no blocked door reaches alone."""
     values: dict[fx.Node, Value] = {}
     sites: list[LocalSite] = []
-    for node in component.statistics:
+    for node in path.statistics:
         emit = Emitter(node)
         try:
-            if node in component.doors:
+            if node in path.doors:
                 if node in blocked:
                     continue
-                door = component.doors[node]
+                door = path.doors[node]
                 grid = _grid(door.layout, image, training)
                 if not door.has_grid_form:
                     grid = replace(grid, ratio=None)
@@ -213,12 +203,12 @@ def _lifted(
                 values[node] = lift(Site(node, emit, values, image))
         except NotLiftable as reason:
             raise _Blocked(node, str(reason)) from None
-    for node in component.meetings:
+    for node in path.meetings:
         _check_meeting(node, values, layouts)
-    meetings = {node: _statistics(node, values) for node in component.meetings}
+    meetings = {node: _statistics(node, values) for node in path.meetings}
     try:
-        meeting.check_order(meetings, layouts)
-    except meeting.Disorder as reason:
+        meets_pixels.check_order(meetings, layouts)
+    except meets_pixels.Disorder as reason:
         raise _Blocked(reason.node, str(reason)) from None
     return _Local(values, sites)
 
@@ -234,15 +224,15 @@ def _check_meeting(node: fx.Node, values: dict[fx.Node, Value], layouts: PixelLa
     if node.op == "output":
         raise _Blocked(node, "the network returns it as it is, one vector per image")
     try:
-        meeting.check(node, layouts, statistics)
+        meets_pixels.check(node, layouts, statistics)
     except NotLiftable as reason:
         raise _Blocked(node, str(reason)) from None
 
 
-def _rewire(component: Component, values: dict[fx.Node, Value], layouts: PixelLayouts) -> None:
+def _rewire(path: SqueezePath, values: dict[fx.Node, Value], layouts: PixelLayouts) -> None:
     """Lets the nodes on the pixel side use the local statistics."""
-    replicas: meeting.Replicas = {}
-    for node in component.meetings:
+    replicas: meets_pixels.Replicas = {}
+    for node in path.meetings:
         statistics = {
             source: value
             for source in node.all_input_nodes
@@ -253,7 +243,7 @@ def _rewire(component: Component, values: dict[fx.Node, Value], layouts: PixelLa
         if node.target is aten.sym_size.int:
             _ask_local_batch(node, next(iter(statistics.values())))
         else:
-            meeting.meet(node, layouts[node], statistics, Emitter(node), replicas)
+            meets_pixels.meet(node, layouts[node], statistics, Emitter(node), replicas)
 
 
 def _ask_local_batch(node: fx.Node, lifted: Lifted) -> None:
@@ -271,7 +261,7 @@ def _grid(layout: PixelLayout, image: ImageSize, training: Training) -> Grid:
     return Grid(map_, height, width, ratio=ratio)
 
 
-def _site(door: Door | Norm | ChannelAttention, map_: FeatureMap, ratio: int | None = None) -> LocalSite:
+def _site(door: Door | Found, map_: FeatureMap, ratio: int | None = None) -> LocalSite:
     feature, window = (f"{height}x{width}" for height, width in (map_.feature_size, map_.window))
     return LocalSite(
         kind=door.kind,

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import logging
 import operator
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -27,57 +27,33 @@ from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
 from passes.emitter import Emitter
-from passes.localize.component import components
-from passes.localize.doors import Door, match
-from passes.localize.doors.variance import correction_of
-from passes.localize.layout import pixel_layouts
+from passes.localize.squeeze_path import squeeze_paths
 from passes.not_taken import not_taken
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import ImageSize, image_size, shape_expressions
+from passes.statistics import STATISTICS, match
+from passes.statistics.statistic import Separation
+from passes.window_domain.affine_pixels import (
+    AffineForm,
+    Call,
+    call,
+    negated,
+    plus,
+    scaled,
+    tensor_first,
+    written,
+)
+from passes.window_domain.door import Door
+from passes.window_domain.layout import pixel_layouts
 
 _log = logging.getLogger(__name__)
 
 aten = torch.ops.aten
 
-
-@dataclass(frozen=True, eq=False)
-class Call:
-    """A node that is not in the graph: its arguments are nodes, numbers, lists of them, and other calls."""
-
-    target: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any] = field(default_factory=dict)
-
-
-Factor = fx.Node | Call | float | None
-
-
-def call(target: Any, *args: Any, **kwargs: Any) -> Call:
-    return Call(target, args, kwargs)
-
-
-def written(value: Any, emit: Emitter, made: dict[Call, fx.Node]) -> Any:
-    """``value`` with a node for every call in it; those of ``made`` are there already."""
-    if not isinstance(value, Call):
-        return value
-    if value not in made:
-        args = [written(argument, emit, made) for argument in value.args]
-        made[value] = emit.call(value.target, *args, **value.kwargs)
-    return made[value]
-
-
-@dataclass(frozen=True)
-class AffineForm:
-    """``scale * atom + offset``; ``is_nested`` when scale or offset comes from another statistic.
-
-    A scale of None is 1, an offset of None is 0.
-    """
-
-    atom: fx.Node
-    scale: Factor = None
-    offset: Factor = None
-    is_nested: bool = False
+_SEPARATED: Mapping[Any, Separation] = {
+    target: separation for statistic in STATISTICS for target, separation in statistic.separated.items()
+}
 
 
 @dataclass(frozen=True)
@@ -102,7 +78,7 @@ def _separate_first_layer(program: ExportedProgram, image: ImageSize) -> list[Re
     graph = program.graph
     layouts = pixel_layouts(graph, image)
     doors = [door for node in graph.nodes if (door := match(node, layouts)) is not None]
-    statistics = {node for part in components(graph, doors, image) for node in part.statistics}
+    statistics = {node for part in squeeze_paths(graph, doors, image) for node in part.statistics}
     rewrites = []
     for door in doors:
         nested = match_nested(door, statistics, image)
@@ -124,7 +100,7 @@ def match_nested(door: Door, statistics: Collection[fx.Node], image: ImageSize) 
         statistics: those of all doors.
         image: the symbols that tell a vector per image from pixels.
     """
-    formula = _FORMULAS.get(door.node.target)
+    formula = _SEPARATED.get(door.node.target)
     if formula is None:
         return None
     base = squared(door.source)
@@ -181,7 +157,7 @@ class _Reader:
         if node.target is aten.div.Tensor:
             return self._quotient(node)
         if node.target is aten.neg.default:
-            return _scaled(self.form(node.args[0]), -1.0)  # type: ignore[arg-type]
+            return scaled(self.form(node.args[0]), -1.0)  # type: ignore[arg-type]
         if node.target is aten.batch_norm.default:
             return self._batch_norm(node)
         if node.target is operator.getitem:
@@ -196,13 +172,13 @@ class _Reader:
             return None
         if self._is_factor(right, node):
             inner = self.form(left)
-            offset = right if sign > 0 else _negated(right)
-            return AffineForm(inner.atom, inner.scale, _plus(inner.offset, offset), self._nests(inner, right))
+            offset = right if sign > 0 else negated(right)
+            return AffineForm(inner.atom, inner.scale, plus(inner.offset, offset), self._nests(inner, right))
         if self._is_factor(left, node):
             inner = self.form(right)
             if sign < 0:
-                inner = _scaled(inner, -1.0)
-            return AffineForm(inner.atom, inner.scale, _plus(inner.offset, left), self._nests(inner, left))
+                inner = scaled(inner, -1.0)
+            return AffineForm(inner.atom, inner.scale, plus(inner.offset, left), self._nests(inner, left))
         return self._sum_of_pixels(left, right, sign)
 
     def _sum_of_pixels(self, left: Any, right: Any, sign: int) -> AffineForm | None:
@@ -213,10 +189,10 @@ class _Reader:
         if first.atom is not second.atom or not (first.is_nested or second.is_nested):
             return None
         if sign < 0:
-            second = _scaled(second, -1.0)
+            second = scaled(second, -1.0)
         scales = (1.0 if form.scale is None else form.scale for form in (first, second))
-        scale = call(aten.add.Tensor, *_tensor_first(*scales))
-        return AffineForm(first.atom, scale, _plus(first.offset, second.offset), True)
+        scale = call(aten.add.Tensor, *tensor_first(*scales))
+        return AffineForm(first.atom, scale, plus(first.offset, second.offset), True)
 
     def _product(self, node: fx.Node) -> AffineForm | None:
         left, right = node.args[:2]
@@ -225,7 +201,7 @@ class _Reader:
         if not self._is_factor(right, node):
             return None
         inner = self.form(left)  # type: ignore[arg-type]
-        return replace(_scaled(inner, right), is_nested=self._nests(inner, right))
+        return replace(scaled(inner, right), is_nested=self._nests(inner, right))
 
     def _quotient(self, node: fx.Node) -> AffineForm | None:
         left, right = node.args[:2]
@@ -233,7 +209,7 @@ class _Reader:
             return None
         inner = self.form(left)  # type: ignore[arg-type]
         inverse: Any = call(aten.reciprocal.default, right) if isinstance(right, fx.Node) else 1.0 / right  # type: ignore[operator]
-        return replace(_scaled(inner, inverse), is_nested=self._nests(inner, right))
+        return replace(scaled(inner, inverse), is_nested=self._nests(inner, right))
 
     def _first_result(self, node: fx.Node) -> AffineForm | None:
         source, index = node.args
@@ -264,9 +240,9 @@ class _Reader:
         if weight is not None:
             scale = call(aten.mul.Tensor, scale, weight)
         inner = self.form(arguments["input"])
-        shifted = replace(inner, offset=_plus(inner.offset, _negated(mean)))
-        form = _scaled(shifted, scale)
-        return replace(form, offset=_plus(form.offset, bias))
+        shifted = replace(inner, offset=plus(inner.offset, negated(mean)))
+        form = scaled(shifted, scale)
+        return replace(form, offset=plus(form.offset, bias))
 
     def _is_factor(self, operand: Any, node: fx.Node) -> bool:
         """A vector that is the same for every reduced element; ``node`` gives the axes it is aligned to."""
@@ -288,105 +264,3 @@ class _Reader:
 
     def _nests(self, inner: AffineForm, factor: Any) -> bool:
         return inner.is_nested or factor in self.statistics
-
-
-def _is_node(value: Any) -> bool:
-    return isinstance(value, (fx.Node, Call))
-
-
-def _tensor_first(a: Any, b: Any) -> tuple[Any, Any]:
-    return (a, b) if _is_node(a) else (b, a)
-
-
-def _scaled(form: AffineForm, factor: Any) -> AffineForm:
-    def times(value: Any) -> Any:
-        if _is_node(value) or _is_node(factor):
-            return call(aten.mul.Tensor, *_tensor_first(value, factor))
-        return value * factor
-
-    scale = factor if form.scale is None else times(form.scale)
-    return replace(form, scale=scale, offset=None if form.offset is None else times(form.offset))
-
-
-def _plus(a: Any, b: Any) -> Factor:
-    if a is None or b is None:
-        return b if a is None else a
-    return call(aten.add.Tensor, *_tensor_first(a, b)) if _is_node(a) or _is_node(b) else a + b
-
-
-def _negated(value: Any) -> Any:
-    return call(aten.neg.default, value) if _is_node(value) else -value
-
-
-def _moved(form: AffineForm, statistic: Call) -> Call:
-    """``scale * statistic + offset``."""
-    if form.scale is not None:
-        statistic = call(aten.mul.Tensor, statistic, form.scale)
-    return statistic if form.offset is None else call(aten.add.Tensor, statistic, form.offset)
-
-
-def _mean(door: Door, form: AffineForm, is_squared: bool) -> Call:
-    if is_squared and _is_centred(form, door):
-        return _variance_of(door, form, 0)
-    moved = _moved(form, call(aten.mean.dim, form.atom, list(door.axes), True))
-    if not is_squared:
-        return moved
-    square = call(aten.mul.Tensor, moved, moved)
-    return call(aten.add.Tensor, _variance_of(door, form, 0), square)
-
-
-def _is_centred(form: AffineForm, door: Door) -> bool:
-    """Whether the form is ``x - mean(x)``, whose mean is 0."""
-    negated = form.offset
-    if form.scale is not None or not isinstance(negated, (fx.Node, Call)):
-        return False
-    if negated.target is not aten.neg.default:
-        return False
-    mean = negated.args[0]
-    return isinstance(mean, fx.Node) and is_mean_of(mean, form.atom, door.axes)
-
-
-def is_mean_of(node: fx.Node, source: fx.Node, axes: Sequence[int]) -> bool:
-    """Whether ``node`` is the mean of ``source`` over ``axes``, dimensions kept."""
-    if node.target is not aten.mean.dim or node.args[0] is not source:
-        return False
-    arguments = bound_arguments(node)
-    rank = len(shape_expressions(source))
-    return bool(arguments["keepdim"]) and sorted(dim % rank for dim in arguments["dim"] or ()) == sorted(axes)
-
-
-def _sum_statistic(door: Door, form: AffineForm, is_squared: bool) -> Call:
-    total = _mean(door, form, is_squared)
-    for axis in door.axes:
-        total = call(aten.mul.Tensor, total, call(aten.sym_size.int, door.source, axis))
-    return total
-
-
-def _variance(door: Door, form: AffineForm, is_squared: bool) -> Call | None:
-    return None if is_squared else _variance_of(door, form, correction_of(door.node))
-
-
-def _variance_of(door: Door, form: AffineForm, correction: Any) -> Call:
-    variance = call(aten.var.correction, form.atom, list(door.axes), correction=correction, keepdim=True)
-    if form.scale is None:
-        return variance
-    scale = form.scale
-    square = call(aten.mul.Tensor, scale, scale) if _is_node(scale) else scale * scale  # type: ignore[operator]
-    return call(aten.mul.Tensor, variance, square)
-
-
-def _extreme(door: Door, form: AffineForm, is_squared: bool) -> Call | None:
-    if is_squared or form.scale is not None:
-        return None
-    return _moved(form, call(door.node.target, form.atom, list(door.axes), True))
-
-
-_FORMULAS: dict[Any, Callable[[Door, AffineForm, bool], Call | None]] = {
-    aten.mean.dim: _mean,
-    aten.adaptive_avg_pool2d.default: _mean,
-    aten.sum.dim_IntList: _sum_statistic,
-    aten.var.correction: _variance,
-    aten.var.dim: _variance,
-    aten.amax.default: _extreme,
-    aten.amin.default: _extreme,
-}

@@ -1,39 +1,9 @@
-"""The ``tlc::`` operators; importing this package registers them with torch.
+"""What the eager kernels of all statistics share, and the operators that bring windows back to pixels.
 
-Each file is one operator: an eager kernel, the reference an exported file is checked against, and a fake
-kernel, which gives its shape for symbolic sizes. Their ONNX forms are in ``tlcconvert/lowering``.
+Importing this package registers the latter with torch: an eager kernel, the reference an exported file is checked
+against, and a fake kernel, which gives its shape for symbolic sizes. A statistic's own are in ``passes.statistics``.
 """
 
-from passes.operators import (
-    grid_mean,
-    grid_normalize,
-    grid_spread,
-    grid_variance,
-    local_max,
-    local_mean,
-    local_normalize,
-    local_softmax_mean,
-    local_variance,
-    nearest,
-    replicate,
-    replicated_product,
-    spread_product,
-    window_attention,
-)
+from passes.operators import grid_spread, nearest, replicate, replicated_product, spread_product
 
-__all__ = [
-    "grid_mean",
-    "grid_normalize",
-    "grid_spread",
-    "grid_variance",
-    "local_max",
-    "local_mean",
-    "local_normalize",
-    "local_softmax_mean",
-    "local_variance",
-    "nearest",
-    "replicate",
-    "replicated_product",
-    "spread_product",
-    "window_attention",
-]
+__all__ = ["grid_spread", "nearest", "replicate", "replicated_product", "spread_product"]

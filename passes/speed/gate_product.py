@@ -20,19 +20,18 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
-import passes.operators  # noqa: F401  (registers torch.ops.tlc)
 from passes.emitter import Emitter
 from passes.not_taken import not_taken
 from passes.program import refresh, where
 from passes.result import PassResult, Rewrite
 from passes.sizes import shape_expressions
+from passes.statistics import OPERATORS
 
 _log = logging.getLogger(__name__)
 
-aten, tlc = torch.ops.aten, torch.ops.tlc
+aten = torch.ops.aten
 _PRODUCTS: dict[Any, Any] = {
-    tlc.replicate.default: tlc.replicated_product.default,
-    tlc.grid_spread.default: tlc.spread_product.default,
+    operator.gate: operator.overload for operator in OPERATORS if operator.gate is not None
 }
 
 

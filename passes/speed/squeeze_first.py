@@ -19,7 +19,7 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
-import passes.operators  # noqa: F401  (registers torch.ops.tlc)
+import passes.statistics  # noqa: F401  (registers torch.ops.tlc)
 from passes.arguments import bound_arguments
 from passes.emitter import Emitter
 from passes.not_taken import not_taken

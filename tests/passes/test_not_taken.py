@@ -70,13 +70,13 @@ SAID: dict[str, tuple[Callable[[ExportedProgram], PassResult], Callable[..., Ten
     ),
     "passes.simplify.single_slope_prelu": (single_slope_prelu, applied, nn.PReLU(CHANNELS), "of their own"),
     "passes.simplify.token_norm": (token_norm, normal_tokens, nn.LayerNorm(CHANNELS), "read elsewhere too"),
-    "passes.localize.attention": (
+    "passes.statistics.attention.door": (
         localized,
         half_normalised,
         nn.Conv2d(CHANNELS, 3 * CHANNELS, 1),
         "not normalised alike",
     ),
-    "passes.localize.doors.door": (
+    "passes.window_domain.door": (
         localized,
         row_means,
         nn.Conv2d(CHANNELS, CHANNELS, 1),

@@ -10,18 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from passes.fixed_size import without_running_sums
 from passes.fold.affine_region import affine_regions
 from passes.fold.batch_norm import batch_norm
 from passes.fold.transposed_convolution import transposed_convolution
-from passes.localize import Localized, Training, attention, localize
-from passes.localize import normalization as norms
-from passes.localize.doors import match as match_door
+from passes.localize import Localized, Training, localize
 from passes.localize.global_forms import unify_global_forms
-from passes.localize.layout import pixel_layouts
 from passes.localize.nested import match_nested, separate_nested
 from passes.program import refresh
 from passes.result import PassResult
-from passes.scanless import without_running_sums
 from passes.simplify.common_subexpressions import share_common_subexpressions
 from passes.simplify.constant_numbers import constant_numbers
 from passes.simplify.fold_constants import fold_constants
@@ -40,6 +37,10 @@ from passes.speed.split_convolution import split_convolution
 from passes.speed.square import square
 from passes.speed.squeeze_first import squeeze_first
 from passes.speed.whole_channel_blocks import whole_channel_blocks
+from passes.statistics import match as match_door
+from passes.statistics.attention import door as attention
+from passes.statistics.normalize import door as norms
+from passes.window_domain.layout import pixel_layouts
 from tests.captured import captured
 
 aten, tlc = torch.ops.aten, torch.ops.tlc
@@ -261,6 +262,7 @@ def test_a_nest_is_refused_without_a_node(network: nn.Module) -> None:
 
 def test_a_norm_is_refused_where_its_mean_is_read() -> None:
     program = refreshed(READ_DEVIATION)
-    before, layouts = str(program.graph), pixel_layouts(program.graph, image_size(program))
-    assert not any(norms.match(node, layouts) for node in program.graph.nodes)
+    before, image = str(program.graph), image_size(program)
+    layouts = pixel_layouts(program.graph, image)
+    assert not any(norms.match(node, layouts, image) for node in program.graph.nodes)
     assert str(program.graph) == before

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from torch import nn
 from torch.export import ExportedProgram
 
+from passes.fixed_size import without_running_sums
 from passes.fold.affine_region import affine_regions
 from passes.fold.batch_norm import batch_norm, norms_before_layers
 from passes.fold.transposed_convolution import transposed_convolution
 from passes.localize import Training, audit, localize
 from passes.result import PassResult
-from passes.scanless import without_running_sums
 from passes.simplify.constant_numbers import constant_numbers
 from passes.simplify.exact_constants import forget_exact
 from passes.simplify.fold_constants import fold_constants

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-import passes.operators  # noqa: F401
+import passes.statistics  # noqa: F401
 from passes.decompose import decompose
 from passes.program import runnable
 from passes.torch_internals.names import OpOverload

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import passes.operators  # noqa: F401
+import passes.statistics  # noqa: F401
 from tests.grid_oracle import interpolated
 from tests.window_oracle import relative_error
 

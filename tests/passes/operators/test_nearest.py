@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import passes.operators  # noqa: F401
+import passes.statistics  # noqa: F401
 
 nearest = torch.ops.tlc.nearest
 length = st.integers(1, 40)

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import passes.operators  # noqa: F401
+import passes.statistics  # noqa: F401
 
 replicate = torch.ops.tlc.replicate
 

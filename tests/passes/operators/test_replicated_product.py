@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-import passes.operators  # noqa: F401
+import passes.statistics  # noqa: F401
 
 tlc = torch.ops.tlc
 

@@ -1,4 +1,7 @@
-"""How each ``tlc::`` operator is written in standard ONNX operators, one file per operator.
+"""How ``tlc::`` operators are written in standard ONNX operators.
+
+Formulas of statistics (``passes/statistics``) are written in the vocabulary of ``words.py``. Where ONNX has a faster
+algorithm of its own, ``OVERRIDES`` and ``LOOPS`` name it.
 
 So are PyTorch's own pools and resizes, which the exporter writes for the sizes of the example (adaptive pools), with
 coordinates of its own (resizes by a factor), without one of their arguments (``divisor_override``) or with sums as
@@ -14,60 +17,43 @@ from typing import Any
 
 import torch
 
-import passes.operators  # noqa: F401  (registers torch.ops.tlc)
+from passes.statistics import OPERATORS
 from tlcconvert.lower.forms.adaptive_pool import ADAPTIVE_POOLS
 from tlcconvert.lower.forms.average_pool import average_pool
 from tlcconvert.lower.forms.axis_by_axis import AXIS_BY_AXIS
-from tlcconvert.lower.forms.grid_mean import grid_mean
-from tlcconvert.lower.forms.grid_normalize import grid_normalize
-from tlcconvert.lower.forms.grid_spread import grid_spread
-from tlcconvert.lower.forms.grid_variance import grid_variance
-from tlcconvert.lower.forms.local_max import local_max
-from tlcconvert.lower.forms.local_mean import local_mean
-from tlcconvert.lower.forms.local_normalize import local_normalize
-from tlcconvert.lower.forms.local_softmax_mean import local_softmax_mean
-from tlcconvert.lower.forms.local_variance import local_variance
-from tlcconvert.lower.forms.loops.slabs import in_slabs, norm_in_slabs
+from tlcconvert.lower.forms.loops.slabs import in_slabs
 from tlcconvert.lower.forms.loops.spread_product import spread_product_in_slabs
 from tlcconvert.lower.forms.loops.window_attention import window_attention_by_cells
-from tlcconvert.lower.forms.nearest import nearest
-from tlcconvert.lower.forms.replicate import replicate
-from tlcconvert.lower.forms.replicated_product import replicated_product
 from tlcconvert.lower.forms.resize import RESIZES
-from tlcconvert.lower.forms.spread_product import spread_product
 from tlcconvert.lower.forms.window_attention import window_attention
+from tlcconvert.lower.forms.words import in_onnx
 
 Translations = dict[Callable[..., Any], Callable[..., Any]]
 
+OVERRIDES: Translations = {torch.ops.tlc.window_attention.default: window_attention}
+"""Operators whose ONNX form is another algorithm than their formula."""
+
+LOOPS: Translations = {
+    torch.ops.tlc.spread_product.default: spread_product_in_slabs,
+    torch.ops.tlc.window_attention.default: window_attention_by_cells,
+}
+"""Operators whose loops are more than their formula a few planes at a time."""
+
 LOOPLESS: Translations = {
-    torch.ops.tlc.grid_mean.default: grid_mean,
-    torch.ops.tlc.grid_normalize.default: grid_normalize,
-    torch.ops.tlc.grid_spread.default: grid_spread,
-    torch.ops.tlc.grid_variance.default: grid_variance,
-    torch.ops.tlc.local_max.default: local_max,
-    torch.ops.tlc.local_mean.default: local_mean,
-    torch.ops.tlc.local_normalize.default: local_normalize,
-    torch.ops.tlc.local_softmax_mean.default: local_softmax_mean,
-    torch.ops.tlc.local_variance.default: local_variance,
-    torch.ops.tlc.nearest.default: nearest,
-    torch.ops.tlc.replicate.default: replicate,
-    torch.ops.tlc.replicated_product.default: replicated_product,
-    torch.ops.tlc.spread_product.default: spread_product,
-    torch.ops.tlc.window_attention.default: window_attention,
+    **{operator.overload: in_onnx(operator.formula) for operator in OPERATORS if operator.formula},
+    **OVERRIDES,
     torch.ops.aten.avg_pool2d.default: average_pool,
     **ADAPTIVE_POOLS,
     **AXIS_BY_AXIS,
     **RESIZES,
 }
 
-IN_LOOPS: Translations = LOOPLESS | {
-    torch.ops.tlc.grid_normalize.default: norm_in_slabs(grid_normalize),
-    torch.ops.tlc.grid_variance.default: in_slabs(grid_variance),
-    torch.ops.tlc.local_max.default: in_slabs(local_max),
-    torch.ops.tlc.local_mean.default: in_slabs(local_mean),
-    torch.ops.tlc.local_normalize.default: norm_in_slabs(local_normalize),
-    torch.ops.tlc.local_variance.default: in_slabs(local_variance),
-    torch.ops.tlc.replicated_product.default: in_slabs(replicated_product),
-    torch.ops.tlc.spread_product.default: spread_product_in_slabs,
-    torch.ops.tlc.window_attention.default: window_attention_by_cells,
+IN_LOOPS: Translations = {
+    **LOOPLESS,
+    **{
+        operator.overload: in_slabs(operator.formula)
+        for operator in OPERATORS
+        if operator.formula and operator.is_plane_by_plane
+    },
+    **LOOPS,
 }

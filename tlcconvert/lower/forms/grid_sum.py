@@ -17,65 +17,55 @@ looking them all up costs more than the product with the coverage matrix.
 
 from __future__ import annotations
 
-from onnxscript import FLOAT, ir
-from onnxscript.onnx_types import TensorType
+from typing import cast
 
-from tlcconvert.lower.forms.box_sum import COLUMNS, ROWS, box_sum, sum_columns
-from tlcconvert.lower.forms.grid_nodes import Nodes, coverage, nodes
+from onnxscript import ir
+
+from passes.words.grid import Nodes
+from passes.words.window_sums import sum_along
+from passes.words.words import COLUMNS, ROWS, Index, Map, Words
 from tlcconvert.lower.forms.opset import integers, op
+from tlcconvert.lower.forms.split_map import channels
+from tlcconvert.lower.forms.whole_numbers import covered, numbers
 
 _LONGEST_BLOCK = 32
 _DENSE_SPACING = 8
 """Below this many pixels between nodes, the product is the faster way."""
 
 
-def grid_sum(x: FLOAT, window_height: int, window_width: int, ratio: int) -> TensorType:
-    """Window sums [N, C, gh, gw] of x [N, C, H, W]; float32 accurate to about 1e-6 of the sum of |x|."""
-    rows, columns = _axes(x, window_height, window_width, ratio)
+def sum_rows_in_float(w: Words, x: Map, rows: Nodes) -> Map:
+    """Sums [N, C, gh, W] over the rows of each node's window; float32 accurate to about 1e-6 of the sum of |x|."""
     if rows.spacing == 1:
-        sums = box_sum(x, window_height, 1)
-    elif rows.spacing < _DENSE_SPACING:
-        sums = op.MatMul(coverage(rows), x)
-    else:
-        sums = _sum_rows_in_blocks(x, rows)
-    if columns.spacing == 1:
-        return sum_columns(sums, window_width)
-    return op.MatMul(sums, op.Transpose(coverage(columns), perm=[1, 0]))
+        return sum_along(w, x, ROWS, rows.window)
+    return op.MatMul(coverage(rows), x) if rows.spacing < _DENSE_SPACING else _sum_rows_in_blocks(x, rows)
 
 
-def grid_power_sums(
-    x: FLOAT, window_height: int, window_width: int, ratio: int
-) -> tuple[TensorType, TensorType]:
-    """Window sums [N, C, gh, gw] of x [N, C, H, W] and of x^2, float64."""
-    rows, columns = _axes(x, window_height, window_width, ratio)
-    pixels = op.Cast(x, to=ir.DataType.DOUBLE)
-    sums, squares = (
-        _sum_rows_in_double(power, window_height, rows) for power in (pixels, op.Mul(pixels, pixels))
-    )
-    if columns.spacing == 1:
-        double = ir.DataType.DOUBLE
-        return sum_columns(sums, window_width, double), sum_columns(squares, window_width, double)
-    covered = op.Cast(op.Transpose(coverage(columns), perm=[1, 0]), to=ir.DataType.DOUBLE)
-    return op.MatMul(sums, covered), op.MatMul(squares, covered)
-
-
-def _axes(x: TensorType, window_height: int, window_width: int, ratio: int) -> tuple[Nodes, Nodes]:
-    height, width = op.Shape(x, start=ROWS, end=COLUMNS), op.Shape(x, start=COLUMNS)
-    return nodes(height, window_height, ratio), nodes(width, window_width, ratio)
-
-
-def _sum_rows_in_double(x: TensorType, window: int, rows: Nodes) -> TensorType:
-    """Sums [N, C, gh, W] over the rows of each node's window, x and they float64."""
+def sum_rows_in_double(w: Words, x: Map, rows: Nodes) -> Map:
+    """The same of x in float64."""
     if rows.spacing == 1:
-        return box_sum(x, window, 1, ir.DataType.DOUBLE)
+        return sum_along(w, x, ROWS, rows.window, double=True)
     running = op.CumSum(x, op.Constant(value_int=ROWS))
     return _between(running, x, rows.starts, _last_rows(rows), axis=ROWS)
 
 
-def _sum_rows_in_blocks(x: FLOAT, rows: Nodes) -> TensorType:
-    """Sums [N, C, gh, W] over the rows of each node's window."""
-    channels = _channels(x)
-    block = max(length for length in range(1, _LONGEST_BLOCK + 1) if channels % length == 0)
+def sum_columns(w: Words, maps: list[Map], columns: Nodes, double: bool) -> list[Map]:
+    """Sums [N, C, h, gw] over the columns of each node's window, of maps [N, C, h, W], float64 if ``double``."""
+    if columns.spacing == 1:
+        return [sum_along(w, x, COLUMNS, columns.window, double) for x in maps]
+    matrix = op.Transpose(coverage(columns), perm=[1, 0])
+    if double:
+        matrix = op.Cast(matrix, to=ir.DataType.DOUBLE)
+    return [op.MatMul(x, matrix) for x in maps]
+
+
+def coverage(axis: Nodes) -> Map:
+    """float32 [nodes, size], 1 where the node's window covers the pixel."""
+    return covered(numbers(axis.size), op.Unsqueeze(axis.starts, integers(1)), axis.k)
+
+
+def _sum_rows_in_blocks(x: Map, rows: Nodes) -> Map:
+    count = channels(cast(ir.Value, x))
+    block = max(length for length in range(1, _LONGEST_BLOCK + 1) if count % length == 0)
     width = op.Shape(x, start=COLUMNS)
     blocks = op.Reshape(x, op.Concat(integers(0, -1, block), width, axis=0))
     running = op.CumSum(blocks, op.Constant(value_int=2))
@@ -83,7 +73,7 @@ def _sum_rows_in_blocks(x: FLOAT, rows: Nodes) -> TensorType:
     before = op.CumSum(op.Cast(totals, to=ir.DataType.DOUBLE), op.Constant(value_int=1), exclusive=1)
 
     flat = op.Concat(integers(0, -1), width, axis=0)
-    plane = op.Mul(op.Range(*(op.Constant(value_int=i) for i in (0, channels, 1))), rows.size)
+    plane = op.Mul(op.Range(*(op.Constant(value_int=i) for i in (0, count, 1))), rows.size)
     first, last = (
         op.Reshape(op.Add(op.Unsqueeze(plane, integers(1)), row), integers(-1))
         for row in (rows.starts, _last_rows(rows))
@@ -91,24 +81,18 @@ def _sum_rows_in_blocks(x: FLOAT, rows: Nodes) -> TensorType:
     inside = _between(op.Reshape(running, flat), op.Reshape(x, flat), first, last, axis=1)
     whole = op.Sub(_block_of(before, last, block), _block_of(before, first, block))
     sums = op.Add(inside, op.Cast(whole, to=ir.DataType.FLOAT))
-    return op.Reshape(sums, op.Concat(integers(0, channels, -1), width, axis=0))
+    return op.Reshape(sums, op.Concat(integers(0, count, -1), width, axis=0))
 
 
-def _block_of(blocks: TensorType, row: TensorType, length: int) -> TensorType:
+def _block_of(blocks: Map, row: Index, length: int) -> Map:
     return op.Gather(blocks, op.Div(row, integers(length)), axis=1)
 
 
-def _between(
-    running: TensorType, x: TensorType, first: TensorType, last: TensorType, axis: int
-) -> TensorType:
+def _between(running: Map, x: Map, first: Index, last: Index, axis: int) -> Map:
     """Sums of x from ``first`` to ``last``, both included, from its running sum."""
     sums = op.Sub(op.Gather(running, last, axis=axis), op.Gather(running, first, axis=axis))
     return op.Add(sums, op.Gather(x, first, axis=axis))
 
 
-def _last_rows(rows: Nodes) -> TensorType:
+def _last_rows(rows: Nodes) -> Index:
     return op.Add(rows.starts, op.Sub(rows.k, integers(1)))
-
-
-def _channels(x: TensorType) -> int:
-    return int(x.shape[1])  # type: ignore[index]  # channels are static

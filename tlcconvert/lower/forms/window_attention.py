@@ -40,7 +40,7 @@ def window_attention(
     scale: float = 1.0,
     activation: str = "softmax",
 ) -> FLOAT:
-    """[N, heads*c_q, H, W], see :func:`passes.operators.window_attention.window_attention`; float32."""
+    """[N, heads*c_q, H, W], see :func:`passes.statistics.attention.operator.window_attention`; float32."""
     maps = [cast(ir.Value, x) for x in (query, key, value)]
     c_q, c_k = channels(maps[0]) // heads, channels(maps[1]) // heads
     sources = in_place(maps)

@@ -9,43 +9,41 @@ largest with which a slab holds no more than ``_SLAB`` pixels, known when the fi
 
 from __future__ import annotations
 
-import functools
+import inspect
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from onnxscript import ir
 
-from tlcconvert.lower.forms.box_sum import few_planes
 from tlcconvert.lower.forms.loops.subgraph import scan
 from tlcconvert.lower.forms.opset import integers, op
 from tlcconvert.lower.forms.shared import shared, size_name
 from tlcconvert.lower.forms.split_map import channels
+from tlcconvert.lower.forms.words import Onnx, takes_arguments_of
 
 _SLAB = 2**18
 """Pixels of a slab: 1 MiB in float32."""
+_GROUPS = 2
+"""The place of the number of groups behind the maps: after the height and the width of the window."""
 _ONE_CHANNEL = ir.TypeAndShape(ir.TensorType(ir.DataType.FLOAT), ir.Shape((None, 1, None, None)))
 
 
-def in_slabs(operator: Callable[..., Any]) -> Callable[..., Any]:
-    """The form in slabs of an ``operator(maps..., options...)`` that takes each plane of [N, C, H, W] by itself."""
+def in_slabs(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """The form in slabs of a ``formula(words, maps..., options...)`` that takes each plane of [N, C, H, W] by itself.
 
-    @functools.wraps(operator)
+    A norm, which takes ``groups`` of channels, does so where each group is one channel.
+    """
+    is_norm = "groups" in inspect.signature(formula).parameters
+
+    @takes_arguments_of(formula)
     def lowered(*arguments: Any, **options: Any) -> Any:
         maps = [argument for argument in arguments if isinstance(argument, ir.Value)]
-        others = arguments[len(maps) :]
-        return by_slabs(maps, lambda *slabs: operator(*slabs, *others, **options))
-
-    return lowered
-
-
-def norm_in_slabs(norm: Callable[..., Any]) -> Callable[..., Any]:
-    """The form of ``norm(x, window_height, window_width, groups, ...)`` that takes groups of one channel in slabs."""
-
-    @functools.wraps(norm)
-    def lowered(x: ir.Value, window_height: int, window_width: int, groups: int, *options: Any) -> Any:
-        if groups != channels(x):
-            return norm(x, window_height, window_width, groups, *options)
-        return by_slabs([x], lambda slab: norm(slab, window_height, window_width, 1, *options))
+        others = list(arguments[len(maps) :])
+        if is_norm:
+            if others[_GROUPS] != channels(maps[0]):
+                return formula(Onnx(), *arguments, **options)
+            others[_GROUPS] = 1
+        return by_slabs(maps, lambda *slabs: formula(Onnx(has_few_planes=True), *slabs, *others, **options))
 
     return lowered
 
@@ -60,8 +58,7 @@ def by_slabs(maps: Sequence[ir.Value], operator: Callable[..., Any]) -> Any:
         op.Concat(integers(-1), planes, integers(1), op.Shape(each, start=2, end=4), axis=0) for each in maps
     )
     slabs = [op.Reshape(each, shape) for each, shape in zip(maps, shapes, strict=True)]
-    with few_planes():
-        (results,) = scan(lambda *parts: [operator(*parts)], slabs, _ONE_CHANNEL)
+    (results,) = scan(lambda *parts: [operator(*parts)], slabs, _ONE_CHANNEL)
     return op.Reshape(results, op.Concat(op.Shape(x, start=0, end=2), op.Shape(results, start=3), axis=0))
 
 

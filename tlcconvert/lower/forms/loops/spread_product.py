@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
-from onnxscript import FLOAT, ir
+from onnxscript import ir
 
-from passes.operators.grid_nodes import spacing
-from tlcconvert.lower.forms.grid_spread import interpolations, spread
+from passes.words import to_pixels
+from passes.words.grid import has_every_window, interpolations, spread
+from passes.words.words import Map
 from tlcconvert.lower.forms.loops.slabs import by_slabs, in_slabs
-from tlcconvert.lower.forms.opset import op
-from tlcconvert.lower.forms.replicated_product import replicated_product
+from tlcconvert.lower.forms.words import Onnx
 
 
-def spread_product_in_slabs(
-    x: FLOAT, grid: FLOAT, window_height: int, window_width: int, ratio: int
-) -> FLOAT:
+def spread_product_in_slabs(x: Map, grid: Map, window_height: int, window_width: int, ratio: int) -> Any:
     """x [N, C, H, W] times grid [N, C, gh, gw] spread over H x W; all slabs share the interpolation."""
-    if spacing(window_height, ratio) == spacing(window_width, ratio) == 1:
-        return in_slabs(replicated_product)(x, grid)
-    size = op.Shape(x, start=2, end=3), op.Shape(x, start=3)
-    rows, columns = interpolations(*size, window_height, window_width, ratio)
+    if has_every_window(window_height, window_width, ratio):
+        return in_slabs(to_pixels.replicated_product)(x, grid)
+    w = Onnx()
+    axes = interpolations(w, w.size(x, 2), w.size(x, 3), window_height, window_width, ratio)
     maps = [cast(ir.Value, part) for part in (x, grid)]
-    return by_slabs(maps, lambda pixels, nodes: op.Mul(pixels, spread(nodes, rows, columns)))
+    return by_slabs(maps, lambda pixels, nodes: w.multiply(pixels, spread(w, nodes, *axes)))

@@ -74,7 +74,7 @@ def window_attention_by_cells(
     scale: float = 1.0,
     activation: str = "softmax",
 ) -> FLOAT:
-    """[N, heads*c_q, H, W], see :func:`passes.operators.window_attention.window_attention`; float32."""
+    """[N, heads*c_q, H, W], see :func:`passes.statistics.attention.operator.window_attention`; float32."""
     maps = [cast(ir.Value, x) for x in (query, key, value)]
     q, k, v = (
         _Source(whole, first, heads, channels(x) // heads)

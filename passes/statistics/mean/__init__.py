@@ -1,0 +1,24 @@
+"""The mean over a window, and the sum: the local form of global average pooling."""
+
+from __future__ import annotations
+
+import torch
+
+from passes.statistics.mean import door, fixed_size, formula, grid_operator, operator, separated  # noqa: F401
+from passes.statistics.statistic import Operator, Statistic
+
+tlc = torch.ops.tlc
+
+MEAN = Statistic(
+    operators=(
+        Operator(
+            tlc.local_mean.default,
+            formula=formula.local_mean,
+            fixed_size=fixed_size.local_mean,
+            is_plane_by_plane=True,
+        ),
+        Operator(tlc.grid_mean.default, formula=formula.grid_mean, exact=tlc.local_mean.default),
+    ),
+    door=door.match,
+    separated=separated.SEPARATED,
+)

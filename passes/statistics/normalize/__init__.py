@@ -1,0 +1,28 @@
+"""Instance, group and layer normalisation over a window."""
+
+from __future__ import annotations
+
+import torch
+
+from passes.statistics.normalize import door, fixed_size, formula, grid_operator, operator  # noqa: F401
+from passes.statistics.statistic import Operator, Statistic, Whole
+
+tlc = torch.ops.tlc
+
+NORMALIZE = Statistic(
+    operators=(
+        Operator(
+            tlc.local_normalize.default,
+            formula=formula.local_normalize,
+            fixed_size=fixed_size.local_normalize,
+            is_plane_by_plane=True,
+        ),
+        Operator(
+            tlc.grid_normalize.default,
+            formula=formula.grid_normalize,
+            exact=tlc.local_normalize.default,
+            is_plane_by_plane=True,
+        ),
+    ),
+    whole=Whole(door.match, door.normalize_locally, has_grid_form=True),
+)

@@ -1,0 +1,1 @@
+"""What formulas of statistics are written in."""
