@@ -32,6 +32,7 @@ log: Callable[[Tensor], Tensor] = aten.log.default
 root: Callable[[Tensor], Tensor] = aten.sqrt.default
 inverse_root: Callable[[Tensor], Tensor] = aten.rsqrt.default
 at_least: Callable[[Tensor, float], Tensor] = aten.clamp.default
+bounded: Callable[[Tensor, float, float], Tensor] = aten.clamp.default
 gather: Callable[[Tensor, int, Tensor], Tensor] = aten.index_select.default
 product: Callable[[Tensor, Tensor], Tensor] = aten.matmul.default
 transposed: Callable[[Tensor], Tensor] = aten.t.default

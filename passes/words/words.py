@@ -20,6 +20,8 @@ Index = Any
 ROWS, COLUMNS = 2, 3
 END = 2**62
 """Past the end of every axis."""
+LARGEST = 2.0**128 - 2.0**104
+"""The largest float32."""
 
 
 class Words(Protocol):
@@ -68,6 +70,9 @@ class Words(Protocol):
 
     def at_least(self, x: Map, least: Any) -> Map:
         """max(x, least), both float64."""
+
+    def bounded(self, x: Map, least: float, most: float) -> Map:
+        """min(max(x, least), most), in the type of ``x``."""
 
     def divisor(self, count: Size, double: bool = False) -> Any:
         """What :meth:`over` divides sums of ``count`` elements by; of float64 sums if ``double``."""

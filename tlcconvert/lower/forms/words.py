@@ -121,6 +121,9 @@ class Onnx:
     def at_least(self, x: Map, least: Any) -> Map:
         return op.Max(x, least)
 
+    def bounded(self, x: Map, least: float, most: float) -> Map:
+        return op.Clip(x, op.Constant(value_float=least), op.Constant(value_float=most))
+
     def divisor(self, count: Size, double: bool = False) -> Any:
         return op.Reciprocal(op.Cast(count, to=_DOUBLE if double else ir.DataType.FLOAT))
 
