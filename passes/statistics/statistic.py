@@ -90,9 +90,13 @@ class Statistic:
         door: what a node reduces pixels to, if it is this statistic.
         whole: in place of a door where pixels come out again.
         separated: for what a door's node calls, the statistic of an affine function of pixels.
+        spelled: what a node that is another spelling of it is in the operators a door knows, exactly.
+        composing: ATen reductions of which one over some axes, after one over others, is one over all.
     """
 
     operators: tuple[Operator, ...] = ()
     door: Callable[[fx.Node, PixelLayouts], Door | None] | None = None
     whole: Whole | None = None
     separated: Mapping[Any, Separation] = field(default_factory=dict)
+    spelled: Callable[[fx.Node], Call | None] | None = None
+    composing: tuple[OpOverload, ...] = ()

@@ -186,3 +186,11 @@ def dims_argument(node: fx.Node, name: str = "dim") -> Sequence[int] | None:
     if dims is None:
         return None
     return [dims] if isinstance(dims, int) else list(dims) or None
+
+
+def reduced_axes(node: fx.Node) -> tuple[list[int] | None, bool]:
+    """The dims of a reduction, from 0 up, or None where it reduces everything; and whether they are kept."""
+    rank = len(shape_expressions(node.args[0]))  # type: ignore[arg-type]
+    dims = dims_argument(node)
+    axes = None if dims is None else [dim % rank for dim in dims]
+    return axes, bool(bound_arguments(node)["keepdim"])

@@ -11,4 +11,5 @@ MAXIMUM = Statistic(
     operators=(Operator(torch.ops.tlc.local_max.default, formula=formula.local_max, is_plane_by_plane=True),),
     door=door.match,
     separated=separated.SEPARATED,
+    composing=(torch.ops.aten.amax.default, torch.ops.aten.amin.default),
 )

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import torch
 
-from passes.statistics.mean import door, fixed_size, formula, grid_operator, operator, separated  # noqa: F401
+from passes.statistics.mean import (
+    door,
+    fixed_size,
+    formula,
+    grid_operator,  # noqa: F401
+    operator,  # noqa: F401
+    separated,
+    spellings,
+)
 from passes.statistics.statistic import Operator, Statistic
 
 tlc = torch.ops.tlc
@@ -21,4 +29,6 @@ MEAN = Statistic(
     ),
     door=door.match,
     separated=separated.SEPARATED,
+    spelled=spellings.spelled,
+    composing=(torch.ops.aten.mean.dim, torch.ops.aten.sum.dim_IntList),
 )
