@@ -167,8 +167,10 @@ def reduction(
     has_grid_form: bool = False,
 ) -> Door | None:
     """The door of a reduction over ``dims``, or None where it is not one over a whole feature map."""
+    if dims is None:
+        return None
     source = node.args[0]
-    if not isinstance(source, fx.Node) or dims is None or not (shape := shape_expressions(source)):
+    if not isinstance(source, fx.Node) or not (shape := shape_expressions(source)):
         return None
     layout = layouts.get(source)
     axes = tuple(sorted({dim % len(shape) for dim in dims}))

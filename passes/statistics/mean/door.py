@@ -22,15 +22,19 @@ tlc = torch.ops.tlc
 
 
 def match(node: fx.Node, layouts: PixelLayouts) -> Door | None:
-    if node.target is aten.mean.dim:
-        return reduction(node, "global mean", dims_argument(node), layouts, local_mean, has_grid_form=True)
     if node.target is aten.sum.dim_IntList:
         return reduction(node, "global sum", dims_argument(node), layouts, local_sum, has_grid_form=True)
-    if node.target is aten.adaptive_avg_pool1d.default and list(bound_arguments(node)["output_size"]) == [1]:
-        return reduction(node, "global mean", [-1], layouts, local_mean, has_grid_form=True)
+    return reduction(node, "global mean", averaged_dims(node), layouts, local_mean, has_grid_form=True)
+
+
+def averaged_dims(node: fx.Node) -> Sequence[int] | None:
+    """The dims ``node`` is the mean over, or None where it is no mean, or that of everything."""
+    if node.target is aten.mean.dim:
+        return dims_argument(node)
+    if node.target is aten.adaptive_avg_pool1d.default:
+        return [-1] if list(bound_arguments(node)["output_size"]) == [1] else None
     if node.target in (aten.adaptive_avg_pool2d.default, aten._adaptive_avg_pool2d.default):
-        if list(bound_arguments(node)["output_size"]) == [1, 1]:
-            return reduction(node, "global mean", [-2, -1], layouts, local_mean, has_grid_form=True)
+        return [-2, -1] if list(bound_arguments(node)["output_size"]) == [1, 1] else None
     return None
 
 
