@@ -8,6 +8,7 @@ from __future__ import annotations
 from torch import fx
 
 from passes.statistics.attention import ATTENTION
+from passes.statistics.log_sum_exp import LOG_SUM_EXP
 from passes.statistics.maximum import MAXIMUM
 from passes.statistics.mean import MEAN
 from passes.statistics.normalize import NORMALIZE
@@ -27,6 +28,7 @@ STATISTICS = (
     MAXIMUM,
     P_NORM,
     SOFTMAX_MEAN,
+    LOG_SUM_EXP,
 )
 """In the order they are looked for: what is taken as a whole is no longer there for the doors."""
 
