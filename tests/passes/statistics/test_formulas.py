@@ -2,57 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor
 
-import passes.statistics  # noqa: F401
 from passes.decompose import DECOMPOSITIONS
+from passes.statistics import OPERATORS, Operator
+from passes.statistics.to_pixels import TO_PIXELS
+from passes.torch_internals.names import OpOverload
+from tests.operator_calls import arguments_of, name_of, names_of, options_of
 
 tlc = torch.ops.tlc
 
 SIZES = [(1, 1), (1, 7), (7, 1), (5, 6), (6, 5), (13, 9), (19, 16), (3, 40), (37, 26)]
 WINDOWS = [(1, 1), (1, 4), (6, 5), (8, 8), (40, 9)]
+BY_FORMULA = [operator for operator in OPERATORS if operator.formula is not None]
+by_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
 
-def assert_same(operator: Any, *arguments: Any, tolerance: float = 1e-6) -> None:
-    got, expected = DECOMPOSITIONS[operator.default](*arguments), operator(*arguments)
+def maps(size: tuple[int, int]) -> list[tuple[Tensor, tuple[int, int]]]:
+    """With a window each."""
+    torch.manual_seed(0)
+    return [
+        (torch.randn(1 + 2 * (number % 2), 6, *size) + 3, window) for number, window in enumerate(WINDOWS)
+    ]
+
+
+def assert_same(overload: OpOverload, *arguments: object, tolerance: float) -> None:
+    got, expected = DECOMPOSITIONS[overload](*arguments), overload(*arguments)
     assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
     assert (got - expected).abs().max() <= tolerance * expected.abs().max()
 
 
-def windowed(x: Tensor, window: tuple[int, int]) -> None:
-    for operator in (tlc.local_mean, tlc.local_max, tlc.local_variance):
-        assert_same(operator, x, *window)
+def tolerance_of(operator: Operator) -> float:
+    """Pixels are moved without a change; what is interpolated on a grid was divided by a small deviation."""
+    names = names_of(operator)
+    if operator in TO_PIXELS and "ratio" not in names:
+        return 0.0
+    return 5e-6 if {"groups", "ratio"} <= {*names} else 1e-6
 
 
-def normalised(x: Tensor, window: tuple[int, int]) -> None:
-    for groups in (1, 2, 6):
-        assert_same(tlc.local_normalize, x, *window, groups, 1e-5)
+@by_size
+@pytest.mark.parametrize("operator", BY_FORMULA, ids=name_of)
+def test_the_decomposition_is_the_operator(operator: Operator, size: tuple[int, int]) -> None:
+    for x, window in maps(size):
+        for options in options_of(operator, groups=(1, 2, 6), ratio=(1, 2, 3, 50), logits=(1, 6)):
+            arguments = arguments_of(operator, x, window, **options)
+            assert_same(operator.overload, *arguments, tolerance=tolerance_of(operator))
 
 
-def weighted(x: Tensor, window: tuple[int, int]) -> None:
-    for channels in (1, 6):
-        assert_same(tlc.local_softmax_mean, x, 30 * torch.randn_like(x[:, :channels]), *window)
-
-
-def resampled(x: Tensor, window: tuple[int, int]) -> None:
-    assert_same(tlc.replicate, tlc.local_mean(x, *window), *x.shape[2:], tolerance=0)
-    assert_same(tlc.replicated_product, x, tlc.local_mean(x, *window), tolerance=0)
-    assert_same(tlc.nearest, x, *window, tolerance=0)
-
-
-def on_a_grid(x: Tensor, window: tuple[int, int]) -> None:
-    for ratio in (1, 2, 3, 50):
-        assert_same(tlc.grid_mean, x, *window, ratio)
-        assert_same(tlc.grid_variance, x, *window, ratio)
-        assert_same(tlc.grid_spread, tlc.grid_mean(x, *window, ratio), *x.shape[2:], *window, ratio)
-        assert_same(tlc.spread_product, x, tlc.grid_mean(x, *window, ratio), *window, ratio)
-        for groups in (1, 2, 6):
-            assert_same(tlc.grid_normalize, x, *window, groups, 1e-5, ratio, tolerance=5e-6)
+@by_size
+def test_the_decomposition_of_attention_is_the_operator(size: tuple[int, int]) -> None:
+    for x, window in maps(size):
+        attended(x, window)
 
 
 def attended(x: Tensor, window: tuple[int, int]) -> None:
@@ -65,20 +67,7 @@ def attended(x: Tensor, window: tuple[int, int]) -> None:
         (torch.rand(()), 2, *window, False, 1e-12, 1.0, "relu"),
         (None, 1, *window, False, 1e-12, 0.1, "identity"),
     ):
-        assert_same(tlc.window_attention, query, key, value, *arguments, tolerance=3e-6)
-
-
-CHECKS: list[Callable[[Tensor, tuple[int, int]], None]] = [
-    windowed, normalised, weighted, resampled, on_a_grid, attended,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_the_decomposition_is_the_operator(check, size):
-    torch.manual_seed(0)
-    for number, window in enumerate(WINDOWS):
-        check(torch.randn(1 + 2 * (number % 2), 6, *size) + 3, window)
+        assert_same(tlc.window_attention.default, query, key, value, *arguments, tolerance=3e-6)
 
 
 def test_a_flat_map_has_no_variance_and_stays_finite_when_normalised():

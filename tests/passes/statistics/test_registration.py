@@ -4,37 +4,25 @@ import pytest
 import torch
 
 from passes.program import refresh
+from passes.statistics import OPERATORS, Operator
+from tests.operator_calls import arguments_of, name_of, names_of
 
-X, LOGITS = torch.randn(2, 6, 9, 11), torch.randn(2, 1, 9, 11)
-CALLS = {
-    "grid_mean": (X, 4, 20, 2),
-    "grid_normalize": (X, 4, 20, 3, 1e-5, 2),
-    "grid_variance": (X, 4, 20, 2),
-    "local_max": (X, 4, 20),
-    "local_mean": (X, 4, 20),
-    "local_normalize": (X, 4, 20, 3, 1e-5),
-    "local_softmax_mean": (X, LOGITS, 4, 20),
-    "local_variance": (X, 4, 20),
-    "nearest": (X, 20, 5),
-    "replicate": (X, 12, 11),
-    "replicated_product": (X, X[..., 2:7, 1:]),
-    "spread_product": (X, torch.ops.tlc.grid_mean(X, 4, 20, 2), 4, 20, 2),
-}
+X = torch.randn(2, 6, 9, 11)
+OF_WINDOWS = [operator for operator in OPERATORS if {"x", "window_height"} <= {*names_of(operator)}]
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("operator", OPERATORS, ids=name_of)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_fake_and_eager_kernels_agree_and_no_result_aliases_an_input(name, dtype):
-    arguments = tuple(value.to(dtype) if isinstance(value, torch.Tensor) else value for value in CALLS[name])
-    operator = getattr(torch.ops.tlc, name).default
-    torch.library.opcheck(operator, arguments, test_utils=("test_schema", "test_faketensor"))
+def test_fake_and_eager_kernels_agree_and_no_result_aliases_an_input(operator: Operator, dtype: torch.dtype):
+    arguments = arguments_of(operator, X.to(dtype), (4, 20), groups=3)
+    torch.library.opcheck(operator.overload, arguments, test_utils=("test_schema", "test_faketensor"))
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name.startswith(("local_", "grid_"))])
-def test_maps_that_are_not_contiguous_give_the_same_numbers(name):
-    x, *others = CALLS[name]
-    operator = getattr(torch.ops.tlc, name)
-    torch.testing.assert_close(operator(x.mT.contiguous().mT, *others), operator(x, *others))
+@pytest.mark.parametrize("operator", OF_WINDOWS, ids=name_of)
+def test_maps_that_are_not_contiguous_give_the_same_numbers(operator: Operator):
+    x, *others = arguments_of(operator, X, (4, 20), groups=3)
+    got = operator.overload(x.mT.contiguous().mT, *others)
+    torch.testing.assert_close(got, operator.overload(x, *others))
 
 
 def test_an_interior_inserted_after_capture_is_not_taken_for_one_pixel():

@@ -1,4 +1,4 @@
-"""Every operator's ONNX form holds at every opset a file can be written for."""
+"""Every operator's ONNX form is its eager kernel, at every opset a file can be written for."""
 
 from __future__ import annotations
 
@@ -9,40 +9,36 @@ import pytest
 import torch
 from torch import Tensor
 
-tlc = torch.ops.tlc
+from passes.statistics import OPERATORS
+from tests.operator_calls import arguments_of, name_of
 
 Runner = Callable[..., list[np.ndarray]]
 
 
-def every_operator(x: Tensor, logits: Tensor) -> tuple[Tensor, ...]:
-    query, key = x.chunk(2, 1)
-    return (
-        tlc.grid_normalize(x, 3, 4, 2, 1e-5, 2),
-        tlc.grid_spread(tlc.grid_mean(x, 3, 4, 2), x.shape[2], x.shape[3], 3, 4, 2),
-        tlc.grid_variance(x, 3, 4, 2),
-        tlc.local_max(x, 3, 4),
-        tlc.local_mean(x, 3, 40),
-        tlc.local_normalize(x, 3, 4, 2, 1e-5),
-        tlc.local_softmax_mean(x, logits, 3, 4),
-        tlc.local_variance(x, 3, 4),
-        tlc.nearest(x, 5, 7),
-        tlc.replicate(x, 30, 40),
-        tlc.replicated_product(x, tlc.local_mean(x, 3, 40)),
-        tlc.spread_product(x, tlc.grid_mean(x, 3, 4, 2), 3, 4, 2),
-        tlc.window_attention(query, key, query, None, 1, 5, 6),
-    )
+def every_operator(x: Tensor) -> tuple[Tensor, ...]:
+    return tuple(operator.overload(*arguments_of(operator, x, (3, 40))) for operator in OPERATORS)
 
 
 @pytest.fixture(scope="module")
 def at_opset_18(in_onnxruntime: Callable[..., Runner]) -> Runner:
-    return in_onnxruntime(every_operator, channels=(4, 1))
+    return in_onnxruntime(every_operator, channels=(4,))
+
+
+@pytest.mark.parametrize("size", [(2, 4, 11, 13), (1, 4, 2, 50), (1, 4, 1, 1)], ids=str)
+def test_every_operator_is_its_eager_kernel(at_opset_18: Runner, size: tuple[int, ...]) -> None:
+    x = torch.randn(size) + 1
+    for operator, got, expected in zip(OPERATORS, at_opset_18(x), every_operator(x), strict=True):
+        scale = max(1.0, expected.abs().max().item())
+        np.testing.assert_allclose(
+            got, expected.numpy(), rtol=0, atol=1e-5 * scale, err_msg=name_of(operator)
+        )
 
 
 @pytest.mark.parametrize("opset", [pytest.param(21, marks=pytest.mark.full), 24])
 def test_every_operator_gives_the_same_numbers_at_later_opsets(
     in_onnxruntime: Callable[..., Runner], at_opset_18: Runner, opset: int
 ) -> None:
-    maps = torch.randn(2, 4, 11, 13), torch.randn(2, 1, 11, 13)
-    later = in_onnxruntime(every_operator, channels=(4, 1), opset=opset)(*maps)
-    for got, expected in zip(later, at_opset_18(*maps), strict=True):
+    x = torch.randn(2, 4, 11, 13)
+    later = in_onnxruntime(every_operator, channels=(4,), opset=opset)(x)
+    for got, expected in zip(later, at_opset_18(x), strict=True):
         np.testing.assert_array_equal(got, expected)

@@ -1,13 +1,16 @@
 """Slabs small enough that every map here has several, against the operators on whole maps."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
 
+from passes.statistics import OPERATORS
+from tests.operator_calls import arguments_of, names_of, options_of
 from tlcconvert.lower.forms import IN_LOOPS
 from tlcconvert.lower.forms.loops import slabs
 
-tlc = torch.ops.tlc
 SIZES = [(1, 1, 1), (2, 5, 7), (1, 8, 8), (3, 9, 11), (1, 1, 40), (2, 30, 1), (1, 25, 31)]
 
 
@@ -23,18 +26,15 @@ def file(request, in_onnxruntime):
 
 
 def statistics(x):
-    return (
-        tlc.local_mean(x, 4, 5),
-        tlc.local_variance(x, 3, 6),
-        tlc.local_max(x, 5, 2),
-        tlc.local_normalize(x, 4, 4, 6, 1e-5),
-        tlc.local_normalize(x, 4, 4, 2, 1e-5),
-        tlc.grid_normalize(x, 9, 12, 6, 1e-5, 4),
-        tlc.grid_variance(x, 9, 12, 4),
-        tlc.replicated_product(x, tlc.local_mean(x, 4, 5)),
-        tlc.spread_product(x, tlc.grid_mean(x, 9, 12, 4), 9, 12, 4),
-        tlc.spread_product(x, tlc.grid_mean(x, 2, 3, 4), 2, 3, 4),
-    )
+    """Of a norm, groups of one channel and of more; of a grid, every window and some."""
+    results = []
+    for operator in OPERATORS:
+        if not operator.is_plane_by_plane:
+            continue
+        windows = [(9, 12), (2, 3)] if "ratio" in names_of(operator) else [(4, 5)]
+        for window, options in product(windows, options_of(operator, groups=(6, 2))):
+            results.append(operator.overload(*arguments_of(operator, x, window, ratio=4, **options)))
+    return tuple(results)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
