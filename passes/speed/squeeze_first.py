@@ -14,21 +14,26 @@ layout for a convolution, while the product takes channels by pixels as they are
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import torch
 from torch import fx
 from torch.export import ExportedProgram
 
-import passes.statistics  # noqa: F401  (registers torch.ops.tlc)
 from passes.arguments import bound_arguments
 from passes.emitter import Emitter
 from passes.not_taken import not_taken
 from passes.program import add_parameter, refresh, state, where
 from passes.result import PassResult, Rewrite
+from passes.statistics import OPERATORS, Operator
 
 _log = logging.getLogger(__name__)
 
-aten, tlc = torch.ops.aten, torch.ops.tlc
+aten = torch.ops.aten
+
+_AVERAGES: dict[Any, Operator] = {
+    operator.overload: operator for operator in OPERATORS if operator.is_average
+}
 _LEAST_SQUEEZE = 4
 """Channels in over channels out: 2 breaks even, 1 is slower."""
 
@@ -76,9 +81,10 @@ def _is_squeezed_mean(node: fx.Node, tensors: dict[str, torch.Tensor]) -> bool:
 
 def _is_slower_than_a_convolution(mean: fx.Node) -> bool:
     """A mean on a grid of windows is as fast as the product that squeezes a map of another kind."""
-    if mean.target is tlc.local_mean.default:
-        return True
-    return mean.target is tlc.grid_mean.default and _comes_from_convolution(mean.all_input_nodes[0])
+    average = _AVERAGES.get(mean.target)
+    if average is None:
+        return False
+    return average.exact is None or _comes_from_convolution(mean.all_input_nodes[0])
 
 
 def _squeezed_first(program: ExportedProgram, node: fx.Node, tensors: dict[str, torch.Tensor]) -> fx.Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -29,6 +29,8 @@ class Operator:
         fixed_size: without running sums, for maps of one size.
         exact: of an operator on a grid, the one that takes the same first arguments and every window.
         gate: of a product, the operator whose result it multiplies.
+        is_average: whether it weighs pixels alike in all channels, so that combining channels may come first.
+        multiply_adds: of one call, from its arguments, a shape in the place of every tensor; None where it adds only.
         is_plane_by_plane: whether each plane of its maps, for a norm each group of channels, is computed by itself.
     """
 
@@ -38,6 +40,8 @@ class Operator:
     fixed_size: Callable[..., Any] | None = None
     exact: OpOverload | None = None
     gate: OpOverload | None = None
+    is_average: bool = False
+    multiply_adds: Callable[[Sequence[Any]], int] | None = None
     is_plane_by_plane: bool = False
 
     @property

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from passes.statistics import OPERATORS
 from passes.torch_internals.names import OpOverload, TorchDispatchMode, operation_name, pytree, schema_of
 
 Shape = tuple[int, ...]
@@ -31,7 +32,11 @@ def multiply_adds(target: Any, args: Sequence[Any], output: Shape) -> int:
         args: its positional arguments, a :class:`torch.Size` in the place of every tensor.
         output: the shape of what it returns.
     """
-    rule = _RULES.get(operation_name(target)) if isinstance(target, OpOverload) else None
+    if not isinstance(target, OpOverload):
+        return 0
+    if target in _OF_STATISTICS:
+        return _OF_STATISTICS[target](args)
+    rule = _RULES.get(operation_name(target))
     return rule(args, output) if rule else 0
 
 
@@ -74,12 +79,6 @@ def _attention(args: Sequence[Any], output: Shape) -> int:
     return math.prod(query[:-1]) * key[-2] * (key[-1] + value[-1])
 
 
-def _window_attention(args: Sequence[Any], output: Shape) -> int:
-    """Scores and their product with the values, as if no two windows shared a pixel."""
-    query, key, heads = args[0], args[1], args[4]
-    return 2 * math.prod(query) * (key[1] // heads)
-
-
 _RULES: dict[str, Callable[[Sequence[Any], Shape], int]] = {
     "convolution": _convolution,
     "conv1d": _plain,
@@ -99,7 +98,10 @@ _RULES: dict[str, Callable[[Sequence[Any], Shape], int]] = {
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
     "_scaled_dot_product_efficient_attention": _attention,
     "_scaled_dot_product_flash_attention": _attention,
-    "window_attention": _window_attention,
+}
+
+_OF_STATISTICS = {
+    operator.overload: operator.multiply_adds for operator in OPERATORS if operator.multiply_adds is not None
 }
 
 

@@ -23,9 +23,12 @@ MEAN = Statistic(
             tlc.local_mean.default,
             formula=formula.local_mean,
             fixed_size=fixed_size.local_mean,
+            is_average=True,
             is_plane_by_plane=True,
         ),
-        Operator(tlc.grid_mean.default, formula=formula.grid_mean, exact=tlc.local_mean.default),
+        Operator(
+            tlc.grid_mean.default, formula=formula.grid_mean, exact=tlc.local_mean.default, is_average=True
+        ),
     ),
     door=door.match,
     separated=separated.SEPARATED,
