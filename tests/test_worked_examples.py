@@ -25,6 +25,17 @@ def insertions(page: str) -> list[tuple[str, str]]:
     return re.findall(r"^```diff\n (.*)\n\+(.*)\n```", text, re.M)
 
 
+def kinds_of_a_log_sum_exp(project: Path) -> str:
+    """What localising makes local of a network that pools by one, and what it leaves global."""
+    code = (
+        "import torch; from passes.localize import Training, localize; from tests.captured import captured;"
+        "Pool = type('Pool', (torch.nn.Module,), {'forward': lambda _, x: x * x.logsumexp((2, 3), keepdim=True)});"
+        "done = localize(captured(Pool()), Training((8, 8), (5, 4)));"
+        "print([site.kind for site in done.sites], [skipped.kind for skipped in done.skipped])"
+    )
+    return run(project, "-c", code).strip()
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     for package in ("passes", "tlcconvert"):
@@ -67,6 +78,34 @@ def test_an_architecture_is_added_by_what_its_page_says(project: Path) -> None:
     told = run(project, "-m", "tlcconvert", "tiny.pth", "--train-size", "48", "-o", "tiny.onnx")
     assert "Output 0: 3 * height by 3 * width pixels." in told
     assert (project / "tiny.onnx").exists()
+
+
+def test_the_page_on_adding_a_statistic_shows_every_file_of_it_as_it_is() -> None:
+    shown = new_files("adding-a-statistic.md")
+    assert {path for path in shown if path.startswith("passes/")} == {
+        str(path.relative_to(ROOT)) for path in (ROOT / "passes/statistics/log_sum_exp").glob("*.py")
+    }
+    for path, content in shown.items():
+        assert content == (ROOT / path).read_text(), path
+
+
+@pytest.mark.full
+def test_a_statistic_is_added_by_what_its_page_says(project: Path) -> None:
+    (project / "tests").mkdir()
+    for name in ("captured.py", "window_oracle.py"):
+        shutil.copy(ROOT / "tests" / name, project / "tests")
+    shutil.rmtree(project / "passes/statistics/log_sum_exp")
+    table = project / "passes/statistics/__init__.py"
+    with_row = table.read_text()
+    rows = with_row.splitlines(keepends=True)
+    table.write_text("".join(row for row in rows if "LOG_SUM_EXP" not in row))
+    assert kinds_of_a_log_sum_exp(project) == "[] ['global log-sum-exp']"
+    follow(project, "adding-a-statistic.md", "passes/statistics/__init__.py")
+    assert table.read_text() == with_row
+    assert kinds_of_a_log_sum_exp(project) == "['global log-sum-exp'] []"
+    test = "tests/passes/statistics/log_sum_exp/test_operator.py"
+    told = run(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", test)
+    assert "8 passed" in told
 
 
 @pytest.mark.full
