@@ -411,7 +411,7 @@ class _LocalStatistics(TorchFunctionMode):
     ) -> Any:
         compute = COMPUTE[kind]
         terms = self._terms(x) if kind != "norm" else [Term(None, self._map(self.pixels_of_result(x)))]
-        if kind in ("amax", "amin", "max", "min") and not _is_shifted_map(terms):
+        if kind in ("amax", "amin", "max", "min", "logsumexp") and not _is_shifted_map(terms):
             terms = [Term(None, self._map(self.pixels_of_result(x)))]
         number = self._site(kind, over.layout)
         if number in self.stay_global:
@@ -466,7 +466,7 @@ class _LocalStatistics(TorchFunctionMode):
         if (
             len(layout.axes) != 2
             or len(set(layout.axes) & set(over.dims)) != 1
-            or kind not in ("mean", "sum", "amax", "amin")
+            or kind not in ("mean", "sum", "amax", "amin", "logsumexp")
         ):
             return NotImplemented
         result = self._on_pixels(name, function, *tree_map(self.pixels_of_result, (args, kwargs)))

@@ -48,7 +48,7 @@ def reduction_of(
         ):
             return "mean", layout.axes, True, {}
         return None
-    if name not in REDUCTIONS or name == "logsumexp":
+    if name not in REDUCTIONS:
         return None
     parameters = ("p", "dim", "keepdim") if "norm" in name else ("dim", "keepdim")
     if name in ("var", "std", "var_mean", "std_mean") and len(rest) > 1:
@@ -122,6 +122,11 @@ def _maximum(terms: Any, over: Reduction, windows: Any, strided: bool, options: 
     return over.done(over.over_rest(torch.amax, statistics_of_windows.maximum(terms, over, windows, strided)))
 
 
+def _log_sum_exp(terms: Any, over: Reduction, windows: Any, strided: bool, options: dict[str, Any]) -> Tensor:
+    own = statistics_of_windows.log_sum_exp(terms, over, windows, strided)
+    return over.done(over.over_rest(torch.logsumexp, own))
+
+
 def _minimum(terms: Any, over: Reduction, windows: Any, strided: bool, options: dict[str, Any]) -> Tensor:
     negated = [
         Term(None, Map(-term.map.tensor))
@@ -162,6 +167,7 @@ COMPUTE: dict[str, Callable[..., Any]] = {
     "max": _maximum,
     "amin": _minimum,
     "min": _minimum,
+    "logsumexp": _log_sum_exp,
     "var": _variance,
     "std": _deviation,
     "var_mean": _with_mean(_variance),

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tests.oracles.per_window import PerWindow, derived
 from tests.oracles.pixel_axes import Layout
-from tests.oracles.windows import Windows, maximum_over, mean_over
+from tests.oracles.windows import Windows, log_sum_exp_over, maximum_over, mean_over
 
 
 class Map:
@@ -116,13 +116,28 @@ def variance(terms: Sequence[Term], over: Reduction, windows: Windows, strided: 
 
 def maximum(terms: Sequence[Term], over: Reduction, windows: Windows, strided: bool) -> Tensor:
     """Of one map plus values of the window; ``[windows, *shape with 1 for the map]``."""
+    return _of_shifted_map(maximum_over, terms, over, windows, strided)
+
+
+def log_sum_exp(terms: Sequence[Term], over: Reduction, windows: Windows, strided: bool) -> Tensor:
+    """Of one map plus values of the window; ``[windows, *shape with 1 for the map]``."""
+    return _of_shifted_map(log_sum_exp_over, terms, over, windows, strided)
+
+
+def _of_shifted_map(
+    statistic: Callable[[Tensor, Windows], Tensor],
+    terms: Sequence[Term],
+    over: Reduction,
+    windows: Windows,
+    strided: bool,
+) -> Tensor:
     (own,) = [term for term in terms if term.map is not None]
     assert own.map is not None
-    peak = per_window(maximum_over(over.layout.map_last(own.map.tensor), windows), over.layout)
+    value = per_window(statistic(over.layout.map_last(own.map.tensor), windows), over.layout)
     for term in terms:
         if term.map is None:
-            peak = peak + coefficient_at(term.coefficient, strided, len(over.shape))
-    return peak
+            value = value + coefficient_at(term.coefficient, strided, len(over.shape))
+    return value
 
 
 def products(left: Sequence[Term], right: Sequence[Term]) -> list[Term]:

@@ -1,4 +1,4 @@
-"""Windows of a feature map, and the mean and the maximum over each, in float64 and without running sums."""
+"""Windows of a feature map, and what is taken over each, in float64 and without running sums."""
 
 from __future__ import annotations
 
@@ -66,6 +66,12 @@ def maximum_over(x: Tensor, windows: Windows) -> Tensor:
     rows = functional.max_pool2d(planes, (windows.height, 1), 1)[:, :, list(windows.tops)]
     maxima = functional.max_pool2d(rows, (1, windows.width), 1)[..., list(windows.lefts)]
     return maxima.reshape(*x.shape[:-2], len(windows.tops), len(windows.lefts))
+
+
+def log_sum_exp_over(x: Tensor, windows: Windows) -> Tensor:
+    """``x [..., H, W]`` to ``[..., tops, lefts]``."""
+    rows = torch.stack([x.narrow(-2, top, windows.height).logsumexp(-2) for top in windows.tops], -2)
+    return torch.stack([rows.narrow(-1, left, windows.width).logsumexp(-1) for left in windows.lefts], -1)
 
 
 def nearest(values: Tensor, extents: Sequence[int]) -> Tensor:

@@ -264,6 +264,15 @@ class MaximumForms(nn.Module):
         return x * s + x.amin((2, 3), keepdim=True) - x.amax((1, 2, 3), keepdim=True)
 
 
+class LogSumExpForms(nn.Module):
+    """Smooth maxima of each channel, of all together, and of what differs from the mean."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        s = x.logsumexp((2, 3), keepdim=True) + x.flatten(2).logsumexp(-1)[..., None, None]
+        centred = x - x.mean((2, 3), keepdim=True)
+        return x * s + centred.logsumexp((2, 3), keepdim=True) - x.logsumexp((1, 2, 3), keepdim=True)
+
+
 class ResponseNorm(nn.Module):
     """Global response normalisation (ConvNeXt V2, CVPR 2023)."""
 
@@ -339,6 +348,6 @@ ONE_WINDOW_NETWORKS: tuple[type[nn.Module], ...] = (
     SelectiveFusion, SplitGate, ChannelStatistics, Spread, ScalarsOfTheCount, SeveralStatistics,
     ChannelAndSpaceMean, VarianceForms, WrittenOutVariance, WrittenOutNorm,
     WrittenOutLayerNorm, SimpleAttention,
-    RepresentativeBatchNorm, MaximumForms, ResponseNorm, GlobalContext, InstanceNorm, HalfInstanceNorm,
-    GroupNorm, SpatialLayerNorm,
+    RepresentativeBatchNorm, MaximumForms, LogSumExpForms, ResponseNorm, GlobalContext, InstanceNorm,
+    HalfInstanceNorm, GroupNorm, SpatialLayerNorm,
 )  # fmt: skip
