@@ -64,7 +64,8 @@ def _count(x: fx.Node, dims: Sequence[int]) -> Call:
         pixels = x
     sizes = (call(aten.sym_size.int, pixels, dim) for dim in dims)
     count = reduce(partial(call, operator.mul), sizes)
-    return call(aten.scalar_tensor.default, count, dtype=x.meta["val"].dtype)
+    holds_count = torch.promote_types(x.meta["val"].dtype, torch.float32)
+    return call(aten.scalar_tensor.default, count, dtype=holds_count)
 
 
 def _shifted_back(shifted: Any, added: Any) -> Call | None:

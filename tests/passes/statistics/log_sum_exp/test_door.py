@@ -111,6 +111,14 @@ def test_without_the_guard_a_dark_window_beside_bright_ones_has_its_logarithm_in
     torch.testing.assert_close(runnable(program)(x).double(), expected, rtol=1e-6, atol=0)
 
 
+def test_the_number_of_pixels_of_a_mean_is_finite_in_half_precision() -> None:
+    program = captured(Gate(lambda x: x.exp().mean((2, 3)).log()), dtype=torch.float16)
+    localize(program, Training((300, 300), (450, 450)))
+    x = torch.randn(1, 3, 300, 300).half()
+    expected = Gate(lambda x: x.exp().mean((2, 3)).log())(x.double())
+    torch.testing.assert_close(runnable(program)(x).double(), expected, rtol=0, atol=0.02)
+
+
 @pytest.mark.parametrize(
     "statistic",
     [
