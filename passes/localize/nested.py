@@ -5,9 +5,8 @@ second pooling of a representative batch norm, mean(a*x + b) with a and b from a
 one vector per image (a constant of the window), exactly::
 
     mean(a*x + b)        ->   a * mean(x) + b
-    mean((a*x + b)^2)    ->   a^2 * var(x) + (a * mean(x) + b)^2
-    var(a*x + b)         ->   a^2 * var(x)
-    max(x + b)           ->   max(x) + b
+
+and likewise for the other statistics whose row has a form (``passes/statistics/<name>/separated.py``).
 
 Afterwards every door reads pixels that no window touched. Localising the original instead would average
 values of different windows: the mean over a window of (x[p] - m[p])^2 is not that window's variance.
@@ -109,9 +108,7 @@ def match_nested(door: Door, statistics: Collection[fx.Node], image: ImageSize) 
         return None
     result = formula(door, form, base is not None)
     if result is None:
-        not_taken(
-            _log, door.node, "no formula for a variance of squares, or an extreme of squared or scaled pixels"
-        )
+        not_taken(_log, door.node, "its statistic has no formula for such a function of pixels")
         return None
     if not bound_arguments(door.node).get("keepdim", True):
         result = call(aten.squeeze.dims, result, list(door.axes))
