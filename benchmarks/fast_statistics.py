@@ -19,7 +19,7 @@ from torch import nn
 
 import passes.statistics  # noqa: F401  registers torch.ops.tlc
 from tests.subsampled_mean import strides, subsampled_mean
-from tlcconvert.lower.forms import IN_LOOPS
+from tlcconvert.lower.forms import ON_A_CPU
 
 tlc = torch.ops.tlc
 
@@ -59,7 +59,7 @@ def session(operation: Operation, x: torch.Tensor, is_dynamic: bool = True) -> o
         dynamo=True,
         input_names=["x"],
         opset_version=18,
-        custom_translation_table=IN_LOOPS,
+        custom_translation_table=ON_A_CPU,
         verbose=False,
     )
     assert exported is not None

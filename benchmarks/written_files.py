@@ -45,7 +45,7 @@ def files(only: str) -> Iterator[tuple[str, onnx.ModelProto]]:
         if not subject.name.startswith(only):
             continue
         network, channels = subject.network(), subject.channels
-        for target in (Target.ONNXRUNTIME, Target.OPENVINO):
+        for target in (Target.ONNXRUNTIME_CPU, Target.OPENVINO):
             yield (
                 f"{subject.name} for {target.value}",
                 _converted(network, subject.train_size, channels, target=target),
@@ -66,7 +66,7 @@ def _converted(
     train_size: int | tuple[int, int],
     channels: int | None,
     *,
-    target: Target = Target.ONNXRUNTIME,
+    target: Target = Target.ONNXRUNTIME_CPU,
     fast: bool = False,
     is_routed: bool = False,
 ) -> onnx.ModelProto:

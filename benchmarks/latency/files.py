@@ -87,7 +87,7 @@ def _stock(subject: Subject, kind: str, folder: Path) -> onnx.ModelProto:
 
 
 def _converted(
-    subject: Subject, fast: bool, target: Target = Target.ONNXRUNTIME, without: str = ""
+    subject: Subject, fast: bool, target: Target = Target.ONNXRUNTIME_CPU, without: str = ""
 ) -> onnx.ModelProto:
     return convert(
         subject.network(),

@@ -24,9 +24,10 @@ class Operator:
 
     Attributes:
         overload: the operator; its eager kernel is the reference.
-        formula: of a vocabulary (:class:`passes.words.words.Words`) and the operator's arguments.
+        formula: of a vocabulary (:class:`passes.words.words.Words`) and the operator's arguments: in the type of its
+            maps, without running sums, for every runtime.
+        running_sums: in place of it where running sums and float64 are at hand and fast.
         aten: in place of a formula where ATen and ONNX have another algorithm each.
-        fixed_size: without running sums, for maps of one size.
         exact: of an operator on a grid, the one that takes the same first arguments and every window.
         gate: of a product, the operator whose result it multiplies.
         is_average: whether it weighs pixels alike in all channels, so that combining channels may come first.
@@ -36,8 +37,8 @@ class Operator:
 
     overload: OpOverload
     formula: Callable[..., Any] | None = None
+    running_sums: Callable[..., Any] | None = None
     aten: Callable[..., Any] | None = None
-    fixed_size: Callable[..., Any] | None = None
     exact: OpOverload | None = None
     gate: OpOverload | None = None
     is_average: bool = False
@@ -49,8 +50,13 @@ class Operator:
         """The operator as a function that writes ATen."""
         if self.aten is not None:
             return self.aten
-        assert self.formula is not None
-        return partial(self.formula, aten)
+        assert self.on_a_cpu is not None
+        return partial(self.on_a_cpu, aten)
+
+    @property
+    def on_a_cpu(self) -> Callable[..., Any] | None:
+        """The formula that is fastest on a processor with a cache."""
+        return self.running_sums or self.formula
 
 
 class Found(Protocol):

@@ -78,8 +78,8 @@ def times(a: int, b: int) -> int:
     return a * b
 
 
-def half(a: int) -> int:
-    return a // 2
+def parts(a: int, b: int) -> int:
+    return a // b
 
 
 def not_negative(x: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def to(x: Tensor, dtype: torch.dtype) -> Tensor:
     return aten._to_copy.default(x, dtype=dtype)
 
 
-def decimal(value: float) -> float:
+def decimal(value: float, double: bool = False) -> float:
     return value
 
 
@@ -111,6 +111,14 @@ def divisor(count: int, double: bool = False) -> int:
 
 def between(x: Tensor, axis: int, start: int, end: int) -> Tensor:
     return aten.slice.Tensor(x, axis, start, end)
+
+
+def upper_left(x: Tensor, rows: int, columns: int) -> Tensor:
+    return between(between(x, ROWS, 0, rows), COLUMNS, 0, columns)
+
+
+def joined(a: Tensor, b: Tensor, axis: int) -> Tensor:
+    return aten.cat.default([a, b], axis)
 
 
 def padding(missing: int) -> int:
@@ -188,6 +196,41 @@ def upright(index: Tensor) -> Tensor:
 
 def quotient(a: Tensor, b: Tensor) -> Tensor:
     return divide(double(a), double(b))
+
+
+def pooled(x: Tensor, axis: int, length: int, step: int) -> Tensor:
+    """Zeros are added by hand: a pool may not be padded by more than half its length."""
+    extended = padded(x, axis, length - 1, 0.0) if length > 1 else x
+    kernel, stride = ([length, 1], [step, 1]) if axis == ROWS else ([1, length], [1, step])
+    return aten.avg_pool2d.default(extended, kernel, stride)
+
+
+def in_blocks(x: Tensor, axis: int, length: int) -> Tensor:
+    return aten.unflatten.int(x, axis, [size(x, axis) // length, length])
+
+
+def flat(blocks: Tensor, axis: int) -> Tensor:
+    return aten.flatten.using_ints(blocks, axis, axis + 1)
+
+
+def of_each_in_block(x: Tensor, axis: int) -> Tensor:
+    return aten.unsqueeze.default(x, axis + 1)
+
+
+def mean_within(blocks: Tensor, axis: int) -> Tensor:
+    return aten.mean.dim(blocks, [axis + 1])
+
+
+def gather_blocks(x: Tensor, axis: int, index: Tensor) -> Tensor:
+    return in_blocks(gather(x, axis, aten.flatten.using_ints(index)), axis, index.shape[1])
+
+
+def weighed(blocks: Tensor, matrix: Tensor, axis: int) -> Tensor:
+    return product(matrix, blocks) if axis == ROWS else product(blocks, transposed(matrix))
+
+
+def expanded(x: Tensor, like: Tensor) -> Tensor:
+    return aten.expand_as.default(x, like)
 
 
 def grid_sums(maps: Sequence[Tensor], rows: Any, columns: Any, double: bool) -> list[Tensor]:

@@ -61,7 +61,7 @@ def interpolation(w: Words, at: Nodes) -> Any:
     previous = w.multiply(w.subtract(w.numbers(w.size(at.starts, 0)), 1), at.spacing)
     within = w.clamped(w.add(previous, 2 * at.spacing), None, at.last)
     following = w.maximum(within, w.add(at.starts, 1))
-    centred = w.subtract(w.numbers(at.size), w.half(w.less(at.k, 1)))
+    centred = w.subtract(w.numbers(at.size), w.parts(w.less(at.k, 1), 2))
     start = w.upright(w.clamped(centred, 0, at.last))
     rising = w.quotient(w.subtract(start, previous), w.subtract(at.starts, previous))
     falling = w.quotient(w.subtract(following, start), w.subtract(following, at.starts))

@@ -41,8 +41,8 @@ class Words(Protocol):
     def more(self, a: Size, b: Size) -> Size: ...
     def less(self, a: Size, b: Size) -> Size: ...
     def times(self, a: Size, b: Size) -> Size: ...
-    def half(self, a: Size) -> Size:
-        """Rounded down."""
+    def parts(self, a: Size, b: int) -> Size:
+        """a / b, rounded down."""
 
     def copy(self, x: Map) -> Map: ...
     def ones_like(self, x: Map) -> Map: ...
@@ -65,8 +65,8 @@ class Words(Protocol):
     def like(self, value: Map, x: Map) -> Map:
         """``value`` in the type of ``x``, an argument of the operator."""
 
-    def decimal(self, value: float) -> Any:
-        """A float64 number."""
+    def decimal(self, value: float, double: bool = False) -> Any:
+        """A number for maps; float64 if ``double``."""
 
     def at_least(self, x: Map, least: Any) -> Map:
         """max(x, least), both float64."""
@@ -81,6 +81,12 @@ class Words(Protocol):
 
     def between(self, x: Map, axis: int, start: Size, end: Size) -> Map:
         """The elements of ``axis`` from ``start`` up to ``end``, which count from the end where negative."""
+
+    def upper_left(self, x: Map, rows: Size, columns: Size) -> Map:
+        """The first rows and columns."""
+
+    def joined(self, a: Map, b: Map, axis: int) -> Map:
+        """b behind a."""
 
     def padding(self, missing: Size) -> Any:
         """What :meth:`padded` adds behind an axis."""
@@ -134,6 +140,31 @@ class Words(Protocol):
         """Of matrices."""
 
     def transposed(self, matrix: Any) -> Any: ...
+
+    def pooled(self, x: Map, axis: int, length: int, step: int) -> Map:
+        """Means of ``length`` elements of ``axis`` from every ``step``-th on, zeros where it has ended."""
+
+    def in_blocks(self, x: Map, axis: int, length: int) -> Map:
+        """``axis``, a multiple of ``length`` long, as two: the blocks, and the elements of each."""
+
+    def flat(self, blocks: Map, axis: int) -> Map:
+        """The inverse."""
+
+    def of_each_in_block(self, x: Map, axis: int) -> Map:
+        """An element per block for all elements of the block."""
+
+    def mean_within(self, blocks: Map, axis: int) -> Map:
+        """An element per block."""
+
+    def gather_blocks(self, x: Map, axis: int, index: Index) -> Map:
+        """Blocks of elements of ``axis``: index [blocks, elements]."""
+
+    def weighed(self, blocks: Map, matrix: Any, axis: int) -> Map:
+        """``matrix`` [r, s] times the s elements of each block."""
+
+    def expanded(self, x: Map, like: Map) -> Map:
+        """x broadcast to ``like``."""
+
     def grid_sums(self, maps: Sequence[Map], rows: Any, columns: Any, double: bool) -> Sequence[Map]:
         """Sums [N, C, gh, gw] over the windows at the nodes (:class:`passes.words.grid.Nodes`) of both axes.
 

@@ -14,7 +14,7 @@ import passes
 from passes.result import PassResult
 from tlcconvert.pipeline import steps
 
-FOLDERS = ("simplify", "fold", "speed", "localize", "fixed_size")
+FOLDERS = ("simplify", "fold", "speed", "localize")
 ROOT = Path(passes.__file__).parent
 
 

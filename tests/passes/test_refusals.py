@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from passes.fixed_size import without_running_sums
 from passes.fold.affine_region import affine_regions
 from passes.fold.batch_norm import batch_norm
 from passes.fold.transposed_convolution import transposed_convolution
@@ -185,7 +184,6 @@ UNTAKEN: dict[Callable[[ExportedProgram], PassResult], dict[str, nn.Module]] = {
         "sorted channels": SORTED,
         "a norm whose mean is read": READ_DEVIATION,
     },
-    without_running_sums: {"a maximum": Computes(lambda _, x: tlc.local_max(x, 4, 3))},
     channel_mean: {
         "of a statistic": Computes(lambda _, x: x * x.amax((2, 3), keepdim=True).mean(1, keepdim=True)),
         "over pixels": Computes(lambda _, x: x - x.mean((2, 3), keepdim=True)),

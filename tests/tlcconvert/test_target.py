@@ -1,26 +1,104 @@
-import logging
+"""What the files of each target have and have not; they compute the same."""
 
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
+from torch import nn
 
 from tlcconvert import Target, convert
+from tlcconvert.convert import Conversion
 
 
-class GatedNorm(torch.nn.Module):
-    """A local mean, an instance norm and a transposed attention."""
+class EveryStatistic(nn.Module):
+    """Means, norms, a maximum, a softmax-weighted mean and a transposed attention."""
 
-    def forward(self, x):
-        gated = torch.nn.functional.instance_norm(x) * x.mean((2, 3), keepdim=True).sigmoid()
+    def __init__(self) -> None:
+        super().__init__()
+        self.norms = nn.Sequential(nn.InstanceNorm2d(4), nn.GroupNorm(2, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gated = self.norms(x) * (x.mean((2, 3), keepdim=True) - x.amax((2, 3), keepdim=True)).sigmoid()
         pixels = gated.flatten(2)
-        scores = (
-            torch.nn.functional.normalize(pixels, dim=-1) @ torch.nn.functional.normalize(pixels, dim=-1).mT
-        )
-        return (scores.softmax(-1) @ pixels).reshape(x.shape)
+        pooled = pixels @ x[:, :1].flatten(2).softmax(-1).mT
+        unit = nn.functional.normalize(pixels, dim=-1)
+        return ((unit @ unit.mT).softmax(-1) @ pixels + pooled).reshape(x.shape) / x.std((2, 3), keepdim=True)
 
 
-@pytest.mark.parametrize("target", [Target.ONNXRUNTIME, Target.OPENVINO])
-def test_only_files_for_onnxruntime_have_loops_and_no_conversion_writes_to_the_log(target, caplog):
-    conversion = convert(GatedNorm().eval(), 12, input_channels=4, target=target)
-    loops = {node.op_type for node in conversion.model.graph.node} & {"Scan", "Loop", "If"}
-    assert loops == ({"Scan", "Loop"} if target is Target.ONNXRUNTIME else set())
+LOOPS = {"Scan", "Loop", "If"}
+SIZES = [(1, 9, 40), (2, 31, 26), (1, 12, 12), (3, 70, 45)]
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["exact", "fast"])
+def conversions(request: pytest.FixtureRequest) -> dict[Target, Conversion]:
+    network = EveryStatistic().eval()
+    return {
+        target: convert(network, 24, input_channels=4, target=target, fast=request.param) for target in Target
+    }
+
+
+def operators(model: onnx.ModelProto) -> set[str]:
+    return {node.op_type for node in model.graph.node}
+
+
+def types(model: onnx.ModelProto) -> set[int]:
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    return {value.type.tensor_type.elem_type for value in graph.value_info} | {
+        tensor.data_type for tensor in graph.initializer
+    }
+
+
+def run(conversion: Conversion, image: torch.Tensor) -> Any:
+    session = onnxruntime.InferenceSession(
+        conversion.model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, {"input": image.numpy()})[0]
+
+
+def test_only_files_for_a_processor_have_loops_running_sums_and_float64(
+    conversions: dict[Target, Conversion],
+) -> None:
+    for target, conversion in conversions.items():
+        has_them = target is Target.ONNXRUNTIME_CPU
+        assert bool(operators(conversion.model) & LOOPS) == has_them
+        assert ("CumSum" in operators(conversion.model)) <= has_them
+        assert (onnx.TensorProto.DOUBLE in types(conversion.model)) <= has_them
+
+
+def test_all_targets_compute_the_same_at_every_size(conversions: dict[Target, Conversion]) -> None:
+    for size in SIZES:
+        torch.manual_seed(0)
+        image = torch.rand(size[0], 4, *size[1:])
+        results = {target: run(conversion, image) for target, conversion in conversions.items()}
+        for result in results.values():
+            expected = results[Target.ONNXRUNTIME_CPU]
+            np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def test_a_file_tells_its_target(conversions: dict[Target, Conversion]) -> None:
+    for target, conversion in conversions.items():
+        assert conversion.metadata["target"] == target.value
+
+
+def test_no_conversion_writes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    convert(EveryStatistic().eval(), 12, input_channels=4)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_every_node_of_a_file_has_a_name_of_its_own(conversions: dict[Target, Conversion]) -> None:
+    for conversion in conversions.values():
+        graphs = [conversion.model.graph]
+        names: list[str] = []
+        while graphs:
+            graph = graphs.pop()
+            names += [node.name for node in graph.node]
+            graphs += [
+                attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")
+            ]
+        assert len(set(names)) == len(names)

@@ -34,7 +34,7 @@ from tlcconvert.network.eager_reference import evaluation_copy
 from tlcconvert.network.pixels import Pixels
 from tlcconvert.output.metadata import state_sha256
 from tlcconvert.pipeline import SIMPLIFY, Draft, Journal, Pipeline, Step
-from tlcconvert.pipeline.steps import LOOPS, lowering
+from tlcconvert.pipeline.steps import lowering
 from tlcconvert.process_state.silence import silence
 from tlcconvert.stages import Progress, Stages
 from tlcconvert.verification.parity import Parity
@@ -119,7 +119,7 @@ def _steps(norms: PassResult, knobs: bool, opset: int) -> Pipeline:
     """From the captured routing to a model; ``norms`` were folded before, in each branch."""
     inputs = ["input", *_CONTROLS] if knobs else ["input"]
     folded = Step("batch_norm", lambda _: norms, "before capture, which has one graph for all branches", True)
-    return Pipeline({"fold": (folded, *SIMPLIFY), "write": (LOOPS, lowering(opset, inputs, _OUTPUTS))})
+    return Pipeline({"fold": (folded, *SIMPLIFY), "write": (lowering(opset, inputs, _OUTPUTS),)})
 
 
 def at_scale(module: ClassSR, scale: int | None) -> ClassSR:

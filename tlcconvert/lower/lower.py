@@ -24,7 +24,7 @@ from passes.torch_internals.undecided_sizes import undecided_sizes
 from tlcconvert.errors import CaptureError
 from tlcconvert.lower.exact_extents import lowered_whole_number, whole_number, write_extents_exactly
 from tlcconvert.lower.external_weights import ExternalWeights
-from tlcconvert.lower.forms import IN_LOOPS, Translations
+from tlcconvert.lower.forms import PORTABLE, Translations
 from tlcconvert.lower.forms.loops.subgraph import number_bodies
 from tlcconvert.lower.fourier_products import FOURIER
 from tlcconvert.lower.known_ratios import resize_by_known_ratios
@@ -50,7 +50,7 @@ def lower(
     input_names: list[str],
     output_names: list[str],
     weights: ExternalWeights | None = None,
-    translations: Translations = IN_LOOPS,
+    translations: Translations = PORTABLE,
 ) -> Lowered:
     """``program`` as an ONNX model of the given opset, its ``tlc::`` operators written out; it is not changed.
 

@@ -171,12 +171,12 @@ class Options:
     ] = None
     target: Annotated[
         Target,
-        "the runtime the file is made for; ``TENSORRT`` needs ``static_size``.",
+        "what the file is made for.",
         Flag(
-            "The runtime to write for. openvino: no loops. tensorrt: nor running sums and float64; needs --static.",
+            "What to write for: any runtime, or one of those, where it is faster.",
             panel=Panel.FILE,
         ),
-    ] = Target.ONNXRUNTIME
+    ] = Target.PORTABLE
     opset: Annotated[
         int,
         "18 to 24.",
@@ -253,21 +253,9 @@ class Options:
             raise InputError(
                 "A file of one size is verified at that size: leave out --verify-sizes or --static."
             )
-        if self.target is Target.TENSORRT:
-            self._refuse_for_tensorrt()
         for size in (*self.verify_sizes, *filter(None, [self.static_size])):
             if len(size) not in (2, 3) or min(size) < 1:
                 raise InputError(f"A size is HxW or NxHxW of at least 1 pixel each, not {_by(size)}.")
-
-    def _refuse_for_tensorrt(self) -> None:
-        if self.static_size is None:
-            raise InputError(
-                "TensorRT computes running sums as a loop, and matrices instead have one size: add --static HxW."
-            )
-        if self.fast:
-            raise InputError(
-                "Statistics on a grid take running sums in float64: leave out --fast for TensorRT."
-            )
 
 
 def _by(size: Sequence[int]) -> str:

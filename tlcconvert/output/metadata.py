@@ -50,6 +50,7 @@ def describe(
         "network_multiple": captured.accepted.multiple,
         "network_minimum": captured.accepted.minimum,
         "size_wrapper": options.size_wrapper,
+        "target": options.target.value,
     }
     scale = next((output.scale for output in extents if output is not None), None)
     if scale is not None:
@@ -62,7 +63,6 @@ def describe(
         facts["color_order"] = pixels.color_order
     if options.static_size is not None:
         facts["static_size"] = list(options.static_size)
-        facts["target"] = options.target.value
     if localized is not None:
         facts |= {
             "train_size": list(localized.training.train_size),

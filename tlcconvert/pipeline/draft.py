@@ -9,7 +9,7 @@ import onnx
 from torch.export import ExportedProgram
 
 from tlcconvert.lower.external_weights import ExternalWeights
-from tlcconvert.lower.forms import LOOPLESS, Translations
+from tlcconvert.lower.forms import PORTABLE, Translations
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Draft:
     weights: ExternalWeights | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     axes: Mapping[str, str] = field(default_factory=dict)
-    translations: Translations = field(default_factory=lambda: LOOPLESS)
+    translations: Translations = field(default_factory=lambda: PORTABLE)
     has_map_sizes: bool = False
     model: onnx.ModelProto | None = None
 

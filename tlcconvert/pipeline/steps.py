@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from torch import nn
 from torch.export import ExportedProgram
 
-from passes.fixed_size import without_running_sums
 from passes.fold.affine_region import affine_regions
 from passes.fold.batch_norm import batch_norm, norms_before_layers
 from passes.fold.transposed_convolution import transposed_convolution
@@ -39,7 +38,7 @@ from passes.speed.square import square
 from passes.speed.squeeze_first import squeeze_first
 from passes.speed.whole_channel_blocks import whole_channel_blocks
 from tlcconvert.lower.external_weights import external_weights
-from tlcconvert.lower.forms import IN_LOOPS
+from tlcconvert.lower.forms import ON_A_CPU
 from tlcconvert.lower.lower import lower
 from tlcconvert.lower.static_size import fix_sizes, without_shape_arithmetic
 from tlcconvert.lower.tidy import tidy
@@ -106,7 +105,8 @@ _SPEED: dict[str, Step] = {
 }
 _ALL = tuple(_SPEED)
 SPEED: dict[Target, tuple[str, ...]] = {
-    Target.ONNXRUNTIME: _ALL,
+    Target.PORTABLE: _ALL,
+    Target.ONNXRUNTIME_CPU: _ALL,
     Target.OPENVINO: ("split_convolution", "squeeze_first"),
     Target.TENSORRT: ("squeeze_first",),
 }
@@ -203,12 +203,8 @@ def _write(options: Options, network: NetworkFacts) -> tuple[Step, ...]:
 
         because = "before operators are written: those for one size are simpler"
         steps.append(_pass(fixed, because, name="fix_sizes", is_required=True))
-    if options.target is Target.TENSORRT:
-        because = "after sizes are numbers, which matrices in the place of running sums need"
-        steps.append(_pass(without_running_sums, because, is_required=True))
-    # A runtime without dynamic shapes cannot run loops over parts of different sizes.
-    if options.target is Target.ONNXRUNTIME and static is None:
-        steps.append(LOOPS)
+    if options.target is Target.ONNXRUNTIME_CPU:
+        steps.append(RUNNING_SUMS)
     steps.append(
         Step("keep_map_sizes", _keep_map_sizes, "onnxruntime fuses sums of maps whose sizes it knows")
     )
@@ -234,12 +230,14 @@ def lowering(opset: int, input_names: Sequence[str], output_names: Sequence[str]
     return Step("lower", run, because, is_required=True)
 
 
-def _in_loops(draft: Draft) -> PassResult:
-    draft.translations = IN_LOOPS
+def _running_sums(draft: Draft) -> PassResult:
+    draft.translations = ON_A_CPU
     return PassResult()
 
 
-LOOPS = Step("loops", _in_loops, "before lowering: a local statistic then stays in the processor's cache")
+RUNNING_SUMS = Step(
+    "running_sums", _running_sums, "before lowering: a local statistic then stays in the processor's cache"
+)
 """For onnxruntime, at sizes that are not fixed."""
 
 

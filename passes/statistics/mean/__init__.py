@@ -6,10 +6,10 @@ import torch
 
 from passes.statistics.mean import (
     door,
-    fixed_size,
     formula,
     grid_operator,  # noqa: F401
     operator,  # noqa: F401
+    running_sums,
     separated,
     spellings,
 )
@@ -22,12 +22,16 @@ MEAN = Statistic(
         Operator(
             tlc.local_mean.default,
             formula=formula.local_mean,
-            fixed_size=fixed_size.local_mean,
+            running_sums=running_sums.local_mean,
             is_average=True,
             is_plane_by_plane=True,
         ),
         Operator(
-            tlc.grid_mean.default, formula=formula.grid_mean, exact=tlc.local_mean.default, is_average=True
+            tlc.grid_mean.default,
+            formula=formula.grid_mean,
+            running_sums=running_sums.grid_mean,
+            exact=tlc.local_mean.default,
+            is_average=True,
         ),
     ),
     door=door.match,

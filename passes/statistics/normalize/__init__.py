@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from passes.statistics.normalize import door, fixed_size, formula, grid_operator, operator  # noqa: F401
+from passes.statistics.normalize import door, formula, grid_operator, operator, running_sums  # noqa: F401
 from passes.statistics.statistic import Operator, Statistic, Whole
 
 tlc = torch.ops.tlc
@@ -14,12 +14,13 @@ NORMALIZE = Statistic(
         Operator(
             tlc.local_normalize.default,
             formula=formula.local_normalize,
-            fixed_size=fixed_size.local_normalize,
+            running_sums=running_sums.local_normalize,
             is_plane_by_plane=True,
         ),
         Operator(
             tlc.grid_normalize.default,
             formula=formula.grid_normalize,
+            running_sums=running_sums.grid_normalize,
             exact=tlc.local_normalize.default,
             is_plane_by_plane=True,
         ),

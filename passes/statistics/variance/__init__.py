@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from passes.statistics.statistic import Operator, Statistic
-from passes.statistics.variance import door, fixed_size, formula, grid_operator, operator, separated  # noqa: F401
+from passes.statistics.variance import door, formula, grid_operator, operator, running_sums, separated  # noqa: F401
 
 tlc = torch.ops.tlc
 
@@ -14,12 +14,13 @@ VARIANCE = Statistic(
         Operator(
             tlc.local_variance.default,
             formula=formula.local_variance,
-            fixed_size=fixed_size.local_variance,
+            running_sums=running_sums.local_variance,
             is_plane_by_plane=True,
         ),
         Operator(
             tlc.grid_variance.default,
             formula=formula.grid_variance,
+            running_sums=running_sums.grid_variance,
             exact=tlc.local_variance.default,
             is_plane_by_plane=True,
         ),

@@ -1,4 +1,7 @@
-"""Each operator written out in ATen computes what its eager kernel does, whatever the size and the window."""
+"""Each operator written out in ATen computes what its eager kernel does, whatever the size and the window.
+
+As a decomposition, which may take running sums in float64, and as a file for every runtime has it.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,15 @@ from passes.decompose import DECOMPOSITIONS
 from passes.statistics import OPERATORS, Operator
 from passes.statistics.to_pixels import TO_PIXELS
 from passes.torch_internals.names import OpOverload
+from passes.words import aten
 from tests.operator_calls import arguments_of, name_of, names_of, options_of
 
 tlc = torch.ops.tlc
 
 SIZES = [(1, 1), (1, 7), (7, 1), (5, 6), (6, 5), (13, 9), (19, 16), (3, 40), (37, 26)]
-WINDOWS = [(1, 1), (1, 4), (6, 5), (8, 8), (40, 9)]
+WINDOWS = [(1, 1), (1, 4), (6, 5), (8, 8), (40, 9), (23, 31)]
 BY_FORMULA = [operator for operator in OPERATORS if operator.formula is not None]
+PORTABLE = {operator.overload: operator.formula for operator in OPERATORS if operator.formula is not None}
 by_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
 
@@ -29,9 +34,13 @@ def maps(size: tuple[int, int]) -> list[tuple[Tensor, tuple[int, int]]]:
 
 
 def assert_same(overload: OpOverload, *arguments: object, tolerance: float) -> None:
-    got, expected = DECOMPOSITIONS[overload](*arguments), overload(*arguments)
-    assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
-    assert (got - expected).abs().max() <= tolerance * expected.abs().max()
+    expected = overload(*arguments)
+    results = [DECOMPOSITIONS[overload](*arguments)]
+    if overload in PORTABLE:
+        results.append(PORTABLE[overload](aten, *arguments))
+    for got in results:
+        assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
+        assert (got - expected).abs().max() <= tolerance * expected.abs().max()
 
 
 def tolerance_of(operator: Operator) -> float:
@@ -73,7 +82,9 @@ def attended(x: Tensor, window: tuple[int, int]) -> None:
 def test_a_flat_map_has_no_variance_and_stays_finite_when_normalised():
     x = torch.full((2, 6, 13, 9), 100.0)
     assert (DECOMPOSITIONS[tlc.local_variance.default](x, 6, 5) == 0).all()
+    assert (PORTABLE[tlc.local_variance.default](aten, x, 6, 5) == 0).all()
     assert (DECOMPOSITIONS[tlc.local_normalize.default](x, 6, 5, 6, 1e-5).abs() < 1e-6).all()
+    assert (PORTABLE[tlc.local_normalize.default](aten, x, 6, 5, 6, 1e-5).abs() < 1e-6).all()
 
 
 def test_every_operator_has_a_decomposition():

@@ -7,9 +7,9 @@ So are PyTorch's own pools and resizes, which the exporter writes for the sizes 
 coordinates of its own (resizes by a factor), without one of their arguments (``divisor_override``) or with sums as
 long as the map (means).
 
-``LOOPLESS`` and ``IN_LOOPS`` are for ``torch.onnx.export(program, dynamo=True, custom_translation_table=...)``,
-the second for runtimes that run Scan and Loop well. The functions use operators of opset 18 whose meaning has not
-changed up to opset 24, and take float32.
+``PORTABLE`` and ``ON_A_CPU`` are for ``torch.onnx.export(program, dynamo=True, custom_translation_table=...)``,
+the second for runtimes that run Scan, Loop, CumSum and float64 well. The functions use operators of opset 18 whose
+meaning has not changed up to opset 24, and take float32.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ LOOPS: Translations = {
 }
 """Operators whose loops are more than their formula a few planes at a time."""
 
-LOOPLESS: Translations = {
+PORTABLE: Translations = {
     **{operator.overload: in_onnx(operator.formula) for operator in OPERATORS if operator.formula},
     **OVERRIDES,
     torch.ops.aten.avg_pool2d.default: average_pool,
@@ -48,12 +48,12 @@ LOOPLESS: Translations = {
     **RESIZES,
 }
 
-IN_LOOPS: Translations = {
-    **LOOPLESS,
+ON_A_CPU: Translations = {
+    **PORTABLE,
     **{
-        operator.overload: in_slabs(operator.formula)
+        operator.overload: (in_slabs if operator.is_plane_by_plane else in_onnx)(operator.on_a_cpu)
         for operator in OPERATORS
-        if operator.formula and operator.is_plane_by_plane
+        if operator.on_a_cpu
     },
     **LOOPS,
 }

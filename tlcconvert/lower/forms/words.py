@@ -67,8 +67,8 @@ class Onnx:
     def times(self, a: Size, b: Size) -> Size:
         return a if isinstance(b, int) and b == 1 else self.multiply(a, b)
 
-    def half(self, a: Size) -> Size:
-        return self.floor_divide(a, 2)
+    def parts(self, a: Size, b: int) -> Size:
+        return self.floor_divide(a, b)
 
     def copy(self, x: Map) -> Map:
         return op.Identity(x)
@@ -115,8 +115,8 @@ class Onnx:
     def like(self, value: Map, x: Map) -> Map:
         return op.Cast(value, to=ir.DataType.FLOAT)
 
-    def decimal(self, value: float) -> Any:
-        return op.Constant(value=ir.tensor(value, dtype=_DOUBLE))
+    def decimal(self, value: float, double: bool = False) -> Any:
+        return op.Constant(value=ir.tensor(value, dtype=_DOUBLE if double else ir.DataType.FLOAT))
 
     def at_least(self, x: Map, least: Any) -> Map:
         return op.Max(x, least)
@@ -132,6 +132,12 @@ class Onnx:
 
     def between(self, x: Map, axis: int, start: Size, end: Size) -> Map:
         return op.Slice(x, _whole(start), _whole(end), integers(axis))
+
+    def upper_left(self, x: Map, rows: Size, columns: Size) -> Map:
+        return op.Slice(x, integers(0, 0), op.Concat(rows, columns, axis=0), integers(ROWS, COLUMNS))
+
+    def joined(self, a: Map, b: Map, axis: int) -> Map:
+        return op.Concat(a, b, axis=axis)
 
     def padding(self, missing: Size) -> Any:
         return op.Concat(integers(0), missing, axis=0)
@@ -211,6 +217,36 @@ class Onnx:
 
     def transposed(self, matrix: Any) -> Any:
         return op.Transpose(matrix, perm=[1, 0])
+
+    def pooled(self, x: Map, axis: int, length: int, step: int) -> Map:
+        kernel, strides = ([length, 1], [step, 1]) if axis == ROWS else ([1, length], [1, step])
+        end = [0, 0, length - 1, 0] if axis == ROWS else [0, 0, 0, length - 1]
+        return op.AveragePool(x, kernel_shape=kernel, strides=strides, pads=end, count_include_pad=1)
+
+    def in_blocks(self, x: Map, axis: int, length: int) -> Map:
+        if axis == COLUMNS:
+            return op.Reshape(x, integers(0, 0, 0, -1, length))
+        return op.Reshape(x, op.Concat(integers(0, 0, -1, length), self.size(x, COLUMNS), axis=0))
+
+    def flat(self, blocks: Map, axis: int) -> Map:
+        if axis == COLUMNS:
+            return op.Reshape(blocks, integers(0, 0, 0, -1))
+        return op.Reshape(blocks, op.Concat(integers(0, 0, -1), self.size(blocks, -1), axis=0))
+
+    def of_each_in_block(self, x: Map, axis: int) -> Map:
+        return op.Unsqueeze(x, integers(axis + 1))
+
+    def mean_within(self, blocks: Map, axis: int) -> Map:
+        return op.ReduceMean(blocks, integers(axis + 1), keepdims=0)
+
+    def gather_blocks(self, x: Map, axis: int, index: Index) -> Map:
+        return op.Gather(x, index, axis=axis)
+
+    def weighed(self, blocks: Map, matrix: Any, axis: int) -> Map:
+        return op.MatMul(matrix, blocks) if axis == ROWS else op.MatMul(blocks, self.transposed(matrix))
+
+    def expanded(self, x: Map, like: Map) -> Map:
+        return op.Expand(x, op.Shape(like))
 
     def grid_sums(self, maps: Sequence[Map], rows: Nodes, columns: Nodes, double: bool) -> list[Map]:
         sum_rows = sum_rows_in_double if double else sum_rows_in_float

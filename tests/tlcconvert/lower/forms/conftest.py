@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 import torch
 
-from tlcconvert.lower.forms import IN_LOOPS, LOOPLESS
+from tlcconvert.lower.forms import ON_A_CPU, PORTABLE
 
 Runner = Callable[..., list[np.ndarray]]
 
@@ -18,7 +18,7 @@ def _same_random_numbers_every_run():
     torch.manual_seed(0)
 
 
-@pytest.fixture(scope="session", params=[IN_LOOPS, LOOPLESS], ids=["in_loops", "loopless"])
+@pytest.fixture(scope="session", params=[ON_A_CPU, PORTABLE], ids=["on_a_cpu", "portable"])
 def table(request):
     """Both forms of every operator."""
     return request.param

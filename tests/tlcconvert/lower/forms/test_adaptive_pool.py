@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tlcconvert.lower.forms import LOOPLESS
+from tlcconvert.lower.forms import PORTABLE
 
 COUNTS = [(8, 8), (3, 70), (1, 5), (100, 2)]
 
@@ -32,7 +32,7 @@ def binned(x, counts, reduce):
 @pytest.fixture(scope="module")
 def file(table, in_onnxruntime):
     """Of the oldest opset from one table and of the newest from the other: their forms are the same here."""
-    return in_onnxruntime(pools, opset=18 if table is LOOPLESS else 24)
+    return in_onnxruntime(pools, opset=18 if table is PORTABLE else 24)
 
 
 @pytest.mark.parametrize(

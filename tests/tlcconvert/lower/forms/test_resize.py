@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tlcconvert.lower.forms import LOOPLESS
+from tlcconvert.lower.forms import PORTABLE
 from tlcconvert.lower.forms.extents import whole_ratio
 
 NEAREST = [
@@ -65,7 +65,7 @@ def along_an_axis(extent, factor, mode, antialias):
 @pytest.fixture(scope="module")
 def file(table, in_onnxruntime):
     """Of the oldest opset from one table and of the newest from the other: their forms are the same here."""
-    return in_onnxruntime(resized, opset=18 if table is LOOPLESS else 24)
+    return in_onnxruntime(resized, opset=18 if table is PORTABLE else 24)
 
 
 @pytest.mark.parametrize("size", [(4, 5), (9, 4), (7, 9), (10, 10), (45, 80), (33, 101), (131, 64)], ids=str)

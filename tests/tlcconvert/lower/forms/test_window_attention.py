@@ -4,7 +4,7 @@ import torch
 
 from tests.attention_oracle import attention_in_windows
 from tests.window_oracle import relative_error
-from tlcconvert.lower.forms import IN_LOOPS
+from tlcconvert.lower.forms import ON_A_CPU
 
 TEMPERATURE = torch.tensor([2.0, 0.5]).reshape(2, 1, 1)
 WINDOW = (6, 5)
@@ -111,7 +111,7 @@ def test_attentions_over_maps_of_one_size_share_their_cells_and_read_a_split_map
     exported = torch.onnx.export(program, custom_translation_table=table, verbose=False)
     operators = [node.op_type for node in exported.model.graph]
     assert operators.count("Softmax") == 2
-    if table is IN_LOOPS:
+    if table is ON_A_CPU:
         assert operators.count("Unique") == 2  # the cells of each axis
     else:
         assert operators.count("ScatterElements") == 1  # the places of the pixels

@@ -8,13 +8,13 @@ import torch
 
 from passes.statistics import OPERATORS
 from tests.operator_calls import arguments_of, names_of, options_of
-from tlcconvert.lower.forms import IN_LOOPS
+from tlcconvert.lower.forms import ON_A_CPU
 from tlcconvert.lower.forms.loops import slabs
 
 SIZES = [(1, 1, 1), (2, 5, 7), (1, 8, 8), (3, 9, 11), (1, 1, 40), (2, 30, 1), (1, 25, 31)]
 
 
-pytestmark = pytest.mark.parametrize("table", [IN_LOOPS], ids=["in_loops"], indirect=True)
+pytestmark = pytest.mark.parametrize("table", [ON_A_CPU], ids=["on_a_cpu"], indirect=True)
 
 
 @pytest.fixture(scope="module", params=[1, 80, 130, 10**6], ids=str)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from tlcconvert.lower.forms import IN_LOOPS
+from tlcconvert.lower.forms import ON_A_CPU
 from tlcconvert.lower.forms.loops import window_attention
 
-pytestmark = pytest.mark.parametrize("table", [IN_LOOPS], ids=["in_loops"], indirect=True)
+pytestmark = pytest.mark.parametrize("table", [ON_A_CPU], ids=["on_a_cpu"], indirect=True)
 
 
 def attention(qkv):
