@@ -2,7 +2,8 @@
 
 Sizes are int64 [1]. What makes a formula fast in ONNX Runtime is here: sums over columns are sums over the rows of
 the transposed map, since CumSum is vectorised along axis -2 and a scalar loop, ten times slower, along the last axis;
-selections of columns likewise, since Gather copies single elements there. Maps are float32.
+selections of columns likewise, since Gather copies single elements there. Pads name all axes: onnxruntime's
+symbolic shape inference and its WebGPU kernel take the axes of a shorter list for the first ones. Maps are float32.
 """
 
 from __future__ import annotations
@@ -140,10 +141,12 @@ class Onnx:
         return op.Concat(a, b, axis=axis)
 
     def padding(self, missing: Size) -> Any:
-        return op.Concat(integers(0), missing, axis=0)
+        return missing
 
     def padded(self, x: Map, axis: int, padding: Any, value: float) -> Map:
-        return op.Pad(x, padding, op.Constant(value_float=value), integers(axis), mode="constant")
+        end = [padding, integers(0)] if axis == ROWS else [integers(0), padding]
+        pads = op.Concat(integers(0, 0, 0, 0, 0, 0), *end, axis=0)
+        return op.Pad(x, pads, op.Constant(value_float=value), mode="constant")
 
     def gather(self, x: Map, axis: int, index: Index) -> Map:
         return op.Gather(x, index, axis=axis)
@@ -168,8 +171,8 @@ class Onnx:
         size = op.Concat(self.extent(height), self.extent(width), axis=0)
         missing = op.Sub(size, op.Shape(interior, start=-2))
         before = op.Div(missing, integers(2))
-        padding = op.Concat(before, op.Sub(missing, before), axis=0)
-        return op.Pad(interior, padding, None, integers(-2, -1), mode="edge")
+        pads = op.Concat(integers(0, 0), before, integers(0, 0), op.Sub(missing, before), axis=0)
+        return op.Pad(interior, pads, None, mode="edge")
 
     def by_group(self, x: Map, groups: int) -> Map:
         return op.Reshape(x, op.Concat(integers(0, groups, -1), op.Shape(x, start=2, end=4), axis=0))
