@@ -168,8 +168,8 @@ def sum_of_squares(x: Tensor, axis: int) -> Tensor:
     return sum_over(multiply(x, x), axis)
 
 
-def mean_over_map(x: Tensor) -> Tensor:
-    return aten.mean.dim(x, [ROWS, COLUMNS], True)
+def mean_over(x: Tensor, *axes: int) -> Tensor:
+    return aten.mean.dim(x, list(axes), True)
 
 
 def numbers(count: int) -> Tensor:

@@ -116,8 +116,8 @@ class Words(Protocol):
 
     def sum_over(self, x: Map, axis: int) -> Map: ...
     def sum_of_squares(self, x: Map, axis: int) -> Map: ...
-    def mean_over_map(self, x: Map) -> Map:
-        """[N, C, 1, 1]."""
+    def mean_over(self, x: Map, *axes: int) -> Map:
+        """The mean over ``axes``, which stay with one element."""
 
     def numbers(self, count: Size) -> Index:
         """0, 1, ... count - 1."""

@@ -8,10 +8,8 @@ Nothing grows with the axis, so float32, bfloat16 and float16 keep what they can
 
 from __future__ import annotations
 
-from typing import Any
-
-from passes.words.grid import Nodes, has_every_window, nodes_of
-from passes.words.window_blocks import blocks_of, is_before
+from passes.operators.grid_nodes import spacing
+from passes.words.window_blocks import Blocks, blocks_of, is_before
 from passes.words.words import COLUMNS, END, ROWS, Map, Size, Words
 
 
@@ -48,16 +46,25 @@ def _means_along(w: Words, x: Map, axis: int, window: int) -> tuple[Map, Size]:
 
 
 def grid_mean(w: Words, x: Map, window_height: int, window_width: int, ratio: int) -> Map:
-    """Means [N, C, gh, gw] of the windows at the nodes of the grid: products with a row of weights per node."""
-    if has_every_window(window_height, window_width, ratio):
-        return local_mean(w, x, window_height, window_width)
-    rows, columns = (averages(w, x, nodes) for nodes in nodes_of(w, x, window_height, window_width, ratio))
-    return w.product(w.product(rows, x), w.transposed(columns))
+    """Means [N, C, gh, gw] of the windows at the nodes of the grid, in the type of x [N, C, H, W]."""
+    for axis, window in ((ROWS, window_height), (COLUMNS, window_width)):
+        x = _means_at_nodes(w, x, axis, window, spacing(window, ratio))
+    return x
 
 
-def averages(w: Words, x: Map, nodes: Nodes) -> Any:
-    """[nodes, size]: 1/k where the node's window holds the element, else 0."""
-    since_start = w.subtract(w.numbers(nodes.size), w.upright(nodes.starts))
-    has_begun = w.clamped(w.add(since_start, 1), 0, 1)
-    goes_on = w.clamped(w.add(w.multiply(since_start, -1), nodes.k), 0, 1)
-    return w.weights(w.quotient(w.multiply(has_begun, goes_on), nodes.k), x)
+def _means_at_nodes(w: Words, x: Map, axis: int, window: int, step: int) -> Map:
+    """A window of a node is whole blocks of ``step`` elements and the rest; the last one is anywhere."""
+    if step == 1:
+        means, number = _means_along(w, x, axis, window)
+        return w.between(means, axis, 0, number)
+    size = w.size(x, axis)
+    moves = w.less(size, w.smaller(size, window))
+    regular = w.parts(w.more(moves, step - 1), step)
+    cut = Blocks.by(step, window)
+    means = w.pooled(w.pooled(x, axis, step, step), axis, cut.number, 1)
+    means = w.between(means, axis, 0, regular)
+    if cut.rest:
+        of_rest = w.between(w.pooled(x, axis, cut.rest, step), axis, cut.number, w.more(regular, cut.number))
+        share = cut.rest / window
+        means = w.add(w.multiply(means, w.decimal(1 - share)), w.multiply(of_rest, w.decimal(share)))
+    return w.joined(means, w.mean_over(w.between(x, axis, moves, END), axis), axis)

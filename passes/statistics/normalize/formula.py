@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from passes.words.grid import has_every_window, interpolation, nodes_of, spread
 from passes.words.window_moments import Moments, grid_moments, window_moments
-from passes.words.words import Map, Words
+from passes.words.words import COLUMNS, ROWS, Map, Words
 
 CHANNELS = 1
 
@@ -41,7 +41,7 @@ def grid_normalize(
         return local_normalize(w, x, *window, groups, eps)
     pixels, of_pixels, of_each_channel = _by_group(w, x, groups)
     high, low, variance = _complete(w, grid_moments(w, of_pixels, *window, ratio))
-    level = w.mean_over_map(high)
+    level = w.mean_over(high, ROWS, COLUMNS)
     offset = w.add(w.subtract(high, level), low)
     rows, columns = (w.weights(interpolation(w, axis), x) for axis in nodes_of(w, x, *window, ratio))
     offset, stabilised = (

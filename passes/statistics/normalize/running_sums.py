@@ -17,7 +17,7 @@ from collections.abc import Callable
 from passes.statistics.variance.running_sums import moments, power_sums
 from passes.words.grid import has_every_window, interpolation, nodes_of, spread
 from passes.words.window_sums import area, box_sum
-from passes.words.words import Map, Words
+from passes.words.words import COLUMNS, ROWS, Map, Words
 
 
 def local_normalize(w: Words, x: Map, window_height: int, window_width: int, groups: int, eps: float) -> Map:
@@ -66,7 +66,7 @@ def grid_normalize(
         pixels = w.double(x)
         sums, squares = w.grid_sums([pixels, w.multiply(pixels, pixels)], *nodes, double=True)
     mean, variance = moments(w, sums, squares, w.times(area(w, x, *window), w.channels(x) // groups))
-    level = w.like(w.mean_over_map(mean), x)
+    level = w.like(w.mean_over(mean, ROWS, COLUMNS), x)
     offset = w.like(w.subtract(mean, w.double(level)), x)
     stabilised = w.like(w.add(variance, w.decimal(eps, double=True)), x)
     rows, columns = (w.weights(interpolation(w, axis), x) for axis in nodes)

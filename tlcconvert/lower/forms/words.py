@@ -189,8 +189,8 @@ class Onnx:
     def sum_of_squares(self, x: Map, axis: int) -> Map:
         return op.ReduceSumSquare(x, integers(axis), keepdims=0)
 
-    def mean_over_map(self, x: Map) -> Map:
-        return op.ReduceMean(x, integers(-2, -1), keepdims=1)
+    def mean_over(self, x: Map, *axes: int) -> Map:
+        return op.ReduceMean(x, integers(*axes), keepdims=1)
 
     def numbers(self, count: Size) -> Index:
         return whole_numbers.numbers(count)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tlcconvert.lower.forms import ON_A_CPU, PORTABLE
+from tlcconvert.lower.lower import lower
 
 Runner = Callable[..., list[np.ndarray]]
 
@@ -25,7 +26,7 @@ def table(request):
 
 
 @pytest.fixture(scope="session")
-def in_onnxruntime(table, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Runner]:
+def in_onnxruntime(table) -> Callable[..., Runner]:
     """Exports ``function`` of [N, C, H, W] maps once and returns a function of tensors that runs the file.
 
     Every file is checked on the way: standard operators only, full checker, strict shape inference.
@@ -43,23 +44,17 @@ def in_onnxruntime(table, tmp_path_factory: pytest.TempPathFactory) -> Callable[
         program = torch.export.export(
             Operator(), maps, dynamic_shapes=((axes,) * len(maps),) if dynamic else None
         )
-        path = tmp_path_factory.mktemp("onnx") / "operator.onnx"
-        torch.onnx.export(
-            program.run_decompositions({}),
-            dynamo=True,
-            input_names=names,
-            opset_version=opset,
-            custom_translation_table=table,
-            verbose=False,
-        ).save(path)
-        model = onnx.load(path)
+        outputs = list(program.graph_signature.user_outputs)
+        model = lower(program, opset, names, outputs, translations=table).model
         assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", opset)]
         assert not model.functions
         onnx.checker.check_model(model, full_check=True)
         onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
         return lambda *tensors: session.run(
             None, {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)}
         )
