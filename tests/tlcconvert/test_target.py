@@ -17,7 +17,7 @@ from tlcconvert.convert import Conversion
 
 
 class EveryStatistic(nn.Module):
-    """Means, norms, a maximum, a softmax-weighted mean and a transposed attention."""
+    """Means, norms, a maximum, a softmax-weighted mean, a transposed attention, and resizes by no whole number."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,9 @@ class EveryStatistic(nn.Module):
         pixels = gated.flatten(2)
         pooled = pixels @ x[:, :1].flatten(2).softmax(-1).mT
         unit = nn.functional.normalize(pixels, dim=-1)
-        return ((unit @ unit.mT).softmax(-1) @ pixels + pooled).reshape(x.shape) / x.std((2, 3), keepdim=True)
+        attended = ((unit @ unit.mT).softmax(-1) @ pixels + pooled).reshape(x.shape)
+        larger = nn.functional.interpolate(attended / x.std((2, 3), keepdim=True), scale_factor=1.7, mode="bicubic")
+        return nn.functional.interpolate(larger, scale_factor=0.3, mode="bilinear", antialias=True)
 
 
 LOOPS = {"Scan", "Loop", "If"}

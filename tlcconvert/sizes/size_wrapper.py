@@ -10,7 +10,7 @@ Result     x [N, C, H, W], any H, W >= 1
 
 with H' = max(minimum, ceil(H / multiple) * multiple). Row i of the padded image is row
 
-    max(0, H - 1 - |i - (H - 1)|),     0 <= i < H'
+    max(0, H - 1 + min(d, -d)),     d = i - (H - 1),     0 <= i < H'
 
 of the image: itself for i < H, then reflected about the last row down to the first, which then repeats. That
 is spandrel's rule (``spandrel.__helpers.size_req.pad_tensor``): reflect as far as that goes, then replicate.
@@ -159,7 +159,10 @@ def _free_sizes(program: ExportedProgram, images: list[fx.Node], multiple: int) 
 
 
 def _source_index(graph: fx.Graph, size: fx.Node, multiple: int, minimum: int) -> fx.Node:
-    """The row (or column) of the image that each row of the padded image shows."""
+    """The row (or column) of the image that each row of the padded image shows.
+
+    Without |d|: OpenVINO takes the absolute value of constant whole numbers for the numbers themselves.
+    """
     call = graph.call_function
     padded = size
     if multiple > 1:
@@ -169,8 +172,9 @@ def _source_index(graph: fx.Graph, size: fx.Node, multiple: int, minimum: int) -
         padded = call(torch.sym_max, (padded, minimum))
     last = call(operator.sub, (size, 1))
     position = call(_ATEN.arange.default, (padded,), {"device": torch.device("cpu"), "pin_memory": False})
-    distance = call(_ATEN.abs.default, (call(_ATEN.sub.Tensor, (position, last)),))
-    mirrored = call(_ATEN.add.Tensor, (call(_ATEN.neg.default, (distance,)), last))
+    behind = call(_ATEN.sub.Tensor, (position, last))
+    nearer = call(_ATEN.minimum.default, (behind, call(_ATEN.neg.default, (behind,))))
+    mirrored = call(_ATEN.add.Tensor, (nearer, last))
     return call(_ATEN.clamp.default, (mirrored, 0))
 
 

@@ -15,7 +15,8 @@ from tlcconvert.lower.forms.opset import integers, op
 LONGEST = 2**16
 """Pixels up to which a whole-number form was compared with the form in double, one by one."""
 
-_LARGEST_DENOMINATOR = 1000
+_DENOMINATORS = 1000, 2**30
+"""Up to the first, runtimes that compute in 32 bits hold the products."""
 
 
 def scaled_extent(extent: Any, factor: float) -> Any:
@@ -41,10 +42,20 @@ def whole_ratio(factor: float) -> tuple[int, int] | None:
 
 def whole_ratio_of(extents: Callable[[Any], Any], slope: float) -> tuple[int, int] | None:
     """p and q, near ``slope``, with ``extents(n) == n * p // q`` for every n up to 65536, else None."""
-    ratio = Fraction(slope).limit_denominator(_LARGEST_DENOMINATOR)
     n = np.arange(LONGEST + 1)
-    if not np.array_equal(extents(n.astype(np.float64)), n * ratio.numerator // ratio.denominator):
-        return None
+    expected = extents(n.astype(np.float64))
+    for largest in _DENOMINATORS:
+        ratio = Fraction(slope).limit_denominator(largest)
+        if np.array_equal(expected, n * ratio.numerator // ratio.denominator):
+            return ratio.numerator, ratio.denominator
+    return None
+
+
+@functools.cache
+def quotient_of(factor: float) -> tuple[int, int]:
+    """p and q, as small as they can be for products of p / q and of ``factor`` with 65536 to agree to 1e-6."""
+    ratios = (Fraction(factor).limit_denominator(largest) for largest in (*_DENOMINATORS, 2**40))
+    ratio = next(ratio for ratio in ratios if abs(ratio - Fraction(factor)) * LONGEST <= 1e-6)
     return ratio.numerator, ratio.denominator
 
 

@@ -21,21 +21,21 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from onnxscript import ir
 
 from passes.torch_internals.names import schema_of
-from tlcconvert.lower.forms.extents import LONGEST, doubles, scaled_extent
+from tlcconvert.lower.forms.extents import LONGEST, quotient_of, scaled_extent
 from tlcconvert.lower.forms.opset import integers, op
 from tlcconvert.lower.forms.taps import Taps, resampled
-from tlcconvert.lower.forms.whole_numbers import numbers
+from tlcconvert.lower.forms.whole_numbers import ceil_divide, numbers
 
 aten = torch.ops.aten
 
-_FLOAT, _DOUBLE, _INT64 = ir.DataType.FLOAT, ir.DataType.DOUBLE, ir.DataType.INT64
+_FLOAT, _INT64 = ir.DataType.FLOAT, ir.DataType.INT64
 _CUBIC, _CUBIC_ANTIALIASED = -0.75, -0.5
 """PyTorch's coefficients of the cubic convolution (Keys, 1981)."""
 _SMALL = 128
@@ -209,13 +209,17 @@ def _exact_rows(axis: ResizedAxis, is_small: Any | None) -> Any:
     """
     scale = _single_scale(axis)
     half = op.Constant(value_floats=[0.5])
-    centre = op.Add(op.Cast(numbers(axis.target), to=_FLOAT), half)
-    rounded = op.Mul(centre, scale)
+    rounded = op.Mul(op.Add(op.Cast(numbers(axis.target), to=_FLOAT), half), scale)
     if is_small is not None:
-        product = op.Mul(op.Cast(centre, to=_DOUBLE), op.Cast(scale, to=_DOUBLE))
-        fused = op.Add(op.Cast(op.Sub(product, doubles(0.5)), to=_FLOAT), half)
-        rounded = op.Where(is_small, rounded, fused)
+        rounded = op.Where(is_small, rounded, op.Add(_less_a_half(axis, scale), half))
     return op.Cast(op.Floor(rounded), to=_INT64)
+
+
+def _less_a_half(axis: ResizedAxis, scale: Any) -> Any:
+    """(i + 1/2) * scale - 1/2, rounded to float32 once: whole numbers of 2^-41 until then."""
+    scale = op.Cast(op.Mul(scale, op.Constant(value_floats=[2.0**40])), to=_INT64)
+    product = op.Sub(op.Mul(_odd_numbers(axis), scale), integers(2**40))
+    return op.Mul(op.Cast(product, to=_FLOAT), op.Constant(value_floats=[2.0**-41]))
 
 
 def _single_scale(axis: ResizedAxis) -> Any:
@@ -225,41 +229,74 @@ def _single_scale(axis: ResizedAxis) -> Any:
     return op.Div(op.Cast(axis.source, to=_FLOAT), op.Cast(axis.target, to=_FLOAT))
 
 
-def _scale(axis: ResizedAxis, align_corners: bool) -> Any:
-    """Source pixels per target pixel, float64 [1]."""
-    source, target = (op.Cast(extent, to=_DOUBLE) for extent in (axis.source, axis.target))
-    if align_corners:
-        one = doubles(1.0)
-        scale = op.Div(op.Sub(source, one), op.Max(op.Sub(target, one), one))
-        return op.Where(op.Greater(target, one), scale, doubles(0.0))
-    return doubles(1.0 / axis.factor) if axis.factor is not None else op.Div(source, target)
+@dataclass(frozen=True)
+class _Scale:
+    """Source pixels per target pixel as a quotient, both int64 [1]: float32 holds no position exactly."""
+
+    numerator: ir.Value
+    denominator: ir.Value
+
+    @classmethod
+    def of(cls, axis: ResizedAxis, align_corners: bool) -> _Scale:
+        if align_corners:
+            one = integers(1)
+            steps = op.Sub(axis.target, one)
+            has_steps = op.Min(steps, one)
+            return cls(op.Mul(op.Sub(axis.source, one), has_steps), op.Max(steps, one))
+        if axis.factor is None:
+            return cls(axis.source, axis.target)
+        numerator, denominator = quotient_of(1.0 / axis.factor)
+        return cls(integers(numerator), integers(denominator))
+
+    @property
+    def larger(self) -> ir.Value:
+        return cast(ir.Value, op.Max(self.numerator, self.denominator))
 
 
-def _centres(axis: ResizedAxis, scale: Any) -> Any:
-    """(i + 1/2) * scale, float64 [target]."""
-    return op.Mul(op.Add(op.Cast(numbers(axis.target), to=_DOUBLE), doubles(0.5)), scale)
+def _odd_numbers(axis: ResizedAxis) -> Any:
+    """2i + 1, int64 [target]."""
+    return op.Add(_doubled(numbers(axis.target)), integers(1))
+
+
+def _doubled(value: Any) -> Any:
+    return op.Mul(value, integers(2))
+
+
+def _part(numerator: Any, denominator: Any) -> Any:
+    """The quotient of whole numbers, float32."""
+    return op.Div(op.Cast(numerator, to=_FLOAT), op.Cast(denominator, to=_FLOAT))
 
 
 def _linear_taps(axis: ResizedAxis) -> Taps:
-    position = op.Max(op.Sub(_centres(axis, _scale(axis, False)), doubles(0.5)), doubles(0.0))
-    first = op.Floor(position)
-    behind = _column(op.Sub(position, first))
-    return _clamped(axis, first, [0, 1], op.Concat(op.Sub(doubles(1.0), behind), behind, axis=1))
+    first, behind = _positions(axis)
+    weights = op.Concat(op.Sub(_floats(1.0), behind), behind, axis=1)
+    return _clamped(axis, first, [0, 1], weights)
 
 
 def _cubic_taps(axis: ResizedAxis) -> Taps:
-    position = op.Sub(_centres(axis, _scale(axis, False)), doubles(0.5))
-    first = op.Floor(position)
+    first, behind = _positions(axis)
     steps = [-1, 0, 1, 2]
-    distance = op.Abs(op.Sub(_column(op.Sub(position, first)), doubles(*steps)))
+    distance = op.Abs(op.Sub(behind, _floats(*steps)))
     return _clamped(axis, first, steps, _keys(distance, _CUBIC))
+
+
+def _positions(axis: ResizedAxis) -> tuple[Any, Any]:
+    """(i + 1/2) * scale - 1/2, never below -1/2: its whole part int64 [target], and the rest float32 [target, 1].
+
+    Linear taps before the first row are the first row, whatever their weights.
+    """
+    scale = _Scale.of(axis, False)
+    one = _doubled(scale.denominator)
+    position = op.Sub(op.Mul(_odd_numbers(axis), scale.numerator), scale.denominator)
+    first = op.Sub(op.Div(op.Add(position, one), one), integers(1))
+    return first, _column(_part(op.Sub(position, op.Mul(first, one)), one))
 
 
 def _clamped(axis: ResizedAxis, first: Any, steps: list[int], weights: Any) -> Taps:
     """Taps at ``steps`` from ``first``; those outside the map repeat its border."""
-    rows = op.Add(_column(op.Cast(first, to=_INT64)), integers(*steps))
+    rows = op.Add(_column(first), integers(*steps))
     inside = op.Min(op.Max(rows, integers(0)), op.Sub(axis.source, integers(1)))
-    return Taps(inside, op.Cast(weights, to=_FLOAT), len(steps))
+    return Taps(inside, weights, len(steps))
 
 
 def _antialiased_taps(
@@ -269,42 +306,41 @@ def _antialiased_taps(
 
     Args:
         radius: of the filter, in pixels of the larger map.
-        weigh: the filter's value at distances >= 0, float64.
+        weigh: the filter's value at distances >= 0, float32.
     """
-    scale = _scale(axis, align_corners)
-    stretch = op.Max(scale, doubles(1.0))
-    support = op.Mul(stretch, doubles(float(radius)))
-    centre = _centres(axis, scale)
-    first = op.Max(_truncated(op.Add(op.Sub(centre, support), doubles(0.5))), integers(0))
-    end = op.Min(_truncated(op.Add(op.Add(centre, support), doubles(0.5))), axis.source)
-    rows = op.Add(_column(first), _steps(axis, align_corners, radius, support))
-    distance = op.Sub(op.Add(op.Cast(rows, to=_DOUBLE), doubles(0.5)), _column(centre))
-    weights = weigh(op.Abs(op.Div(distance, stretch)))
-    weights = op.Where(op.Less(rows, _column(end)), weights, doubles(0.0))
+    scale = _Scale.of(axis, align_corners)
+    one, support = _doubled(scale.denominator), op.Mul(scale.larger, integers(2 * radius))
+    centre = op.Mul(_odd_numbers(axis), scale.numerator)
+    rounded = op.Add(centre, scale.denominator)
+    first = op.Max(op.Div(op.Sub(rounded, support), one), integers(0))
+    end = op.Min(op.Div(op.Add(rounded, support), one), axis.source)
+    rows = op.Add(_column(first), _steps(axis, align_corners, radius, scale))
+    middle = op.Mul(op.Add(_doubled(rows), integers(1)), scale.denominator)
+    distance = op.Abs(_part(op.Sub(middle, _column(centre)), _doubled(scale.larger)))
+    weights = op.Where(op.Less(rows, _column(end)), weigh(distance), _floats(0.0))
     weights = op.Div(weights, op.ReduceSum(weights, integers(1), keepdims=1))
-    inside = op.Min(rows, op.Sub(axis.source, integers(1)))
-    return Taps(inside, op.Cast(weights, to=_FLOAT))
+    return Taps(op.Min(rows, op.Sub(axis.source, integers(1))), weights)
 
 
-def _steps(axis: ResizedAxis, align_corners: bool, radius: int, support: Any) -> Any:
+def _steps(axis: ResizedAxis, align_corners: bool, radius: int, scale: _Scale) -> Any:
     """0, 1, ... up to the most taps a pixel can have."""
     if axis.factor is not None and not align_corners:
         most = 2 * math.ceil(radius * max(1.0, 1.0 / axis.factor)) + 1
         return integers(*range(most))
-    most = op.Mul(op.Cast(op.Ceil(support), to=_INT64), integers(2))
-    return numbers(op.Add(most, integers(1)))
-
-
-def _truncated(value: Any) -> Any:
-    return op.Cast(op.Floor(value), to=_INT64)
+    reach = ceil_divide(op.Mul(scale.larger, integers(radius)), scale.denominator)
+    return numbers(op.Add(_doubled(reach), integers(1)))
 
 
 def _column(value: Any) -> Any:
     return op.Unsqueeze(value, integers(1))
 
 
+def _floats(*values: float) -> Any:
+    return op.Constant(value_floats=[float(value) for value in values])
+
+
 def _triangle(distance: Any) -> Any:
-    return op.Max(op.Sub(doubles(1.0), distance), doubles(0.0))
+    return op.Max(op.Sub(_floats(1.0), distance), _floats(0.0))
 
 
 def _cubic_filter(distance: Any) -> Any:
@@ -315,15 +351,15 @@ def _keys(distance: Any, a: float) -> Any:
     """The cubic convolution kernel with coefficient ``a`` at ``distance`` >= 0 (Keys, 1981); 0 from 2 on."""
     near = _polynomial(distance, [a + 2, -(a + 3), 0.0, 1.0])
     far = _polynomial(distance, [a, -5 * a, 8 * a, -4 * a])
-    far = op.Where(op.Less(distance, doubles(2.0)), far, doubles(0.0))
-    return op.Where(op.LessOrEqual(distance, doubles(1.0)), near, far)
+    far = op.Where(op.Less(distance, _floats(2.0)), far, _floats(0.0))
+    return op.Where(op.LessOrEqual(distance, _floats(1.0)), near, far)
 
 
 def _polynomial(value: Any, coefficients: list[float]) -> Any:
     """The first coefficient is that of the highest power."""
-    result = doubles(coefficients[0])
+    result = _floats(coefficients[0])
     for coefficient in coefficients[1:]:
-        result = op.Add(op.Mul(result, value), doubles(coefficient))
+        result = op.Add(op.Mul(result, value), _floats(coefficient))
     return result
 
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from tlcconvert.lower.forms import PORTABLE
-from tlcconvert.lower.forms.extents import whole_ratio
+from tlcconvert.lower.forms.extents import quotient_of, whole_ratio
 
 NEAREST = [
     ("nearest", (1.7, 0.3)), ("nearest", (1.1, 2.1)), ("nearest", (2, 3)), ("nearest", (0.5, 2.5)),
@@ -97,7 +97,7 @@ def test_pytorch_repeats_the_first_row_of_a_filtered_map_one_pixel_wide_and_file
     assert not torch.allclose(filtered, doubled[..., :1])
 
 
-@pytest.mark.parametrize("factor", [1.7, 0.3, 1.1, 2.0, 0.5, 1 / 3, 2.5, 4 / 3, 0.29, 1.0])
+@pytest.mark.parametrize("factor", [1.7, 0.3, 1.1, 2.0, 0.5, 1 / 3, 2.5, 4 / 3, 0.29, 1.0, math.pi])
 def test_an_extent_in_whole_numbers_is_the_extent_in_double(factor):
     ratio = whole_ratio(factor)
     if ratio is not None:
@@ -105,6 +105,13 @@ def test_an_extent_in_whole_numbers_is_the_extent_in_double(factor):
         assert all(n * numerator // denominator == int(n * factor) for n in range(0, 65536, 7))
 
 
-def test_a_factor_no_small_quotient_reproduces_has_no_whole_numbers():
+def test_a_factor_whose_products_are_rounded_both_ways_has_no_whole_numbers():
+    assert math.floor(100 * 0.29) == 28 and math.floor(300 * 0.29) == 87
     assert whole_ratio(0.29) is None
-    assert whole_ratio(math.pi) is None
+
+
+@pytest.mark.parametrize("factor", [1 / 1.7, 1 / 0.29, 1 / 3, 0.5, 1 / math.pi, 1 / (1 / 3 + 4e-7)])
+def test_a_position_as_a_quotient_is_the_position(factor):
+    numerator, denominator = quotient_of(factor)
+    assert abs(65536 * numerator / denominator - 65536 * factor) <= 1e-6
+    assert 2 * 65536 * 2 * numerator < 2**63
