@@ -256,6 +256,7 @@ def test_windows_do_not_depend_on_how_the_network_was_captured() -> None:
         ({"train_size": 64, "base_ratio": 0.0}, "base ratio"),
         ({"train_size": 64, "base_ratio": float("nan")}, "base ratio"),
         ({"train_size": 64, "opset": 11}, "opset"),
+        ({"train_size": 64, "target": "openvino"}, "Target.OPENVINO"),
         ({"train_size": 64, "output_index": 3}, "no output 3"),
         ({"train_size": 64, "output_index": 0, "all_outputs": True}, "One output or all"),
         ({"train_size": 64, "static_size": (0, 8)}, "at least 1 pixel"),

@@ -29,7 +29,9 @@ class EveryStatistic(nn.Module):
         pooled = pixels @ x[:, :1].flatten(2).softmax(-1).mT
         unit = nn.functional.normalize(pixels, dim=-1)
         attended = ((unit @ unit.mT).softmax(-1) @ pixels + pooled).reshape(x.shape)
-        larger = nn.functional.interpolate(attended / x.std((2, 3), keepdim=True), scale_factor=1.7, mode="bicubic")
+        larger = nn.functional.interpolate(
+            attended / x.std((2, 3), keepdim=True), scale_factor=1.7, mode="bicubic"
+        )
         return nn.functional.interpolate(larger, scale_factor=0.3, mode="bilinear", antialias=True)
 
 

@@ -243,6 +243,9 @@ class Options:
         for taken in (self.accept_multiple, self.accept_minimum):
             if taken is not None and taken < 1:
                 raise InputError(f"What a file may take without padding is at least 1 pixel, not {taken}.")
+        if not isinstance(self.target, Target):
+            targets = ", ".join(f"Target.{target.name}" for target in Target)
+            raise InputError(f"The target is one of {targets}, not {self.target!r}.")
         if self.opset not in _OPSETS:
             raise InputError(f"The opset is one of {_OPSETS[0]} to {_OPSETS[-1]}, not {self.opset}.")
         if self.all_outputs and self.output_index is not None:

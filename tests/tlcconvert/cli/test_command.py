@@ -152,8 +152,11 @@ def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
         (["-o", "out.onnx", "--train-size", "64", "--base-ratio", "0"], ["base ratio"]),
         (["-o", "out.onnx", "--train-size", "64", "--static", "720"], ["HxW"]),
         (["-o", "out.onnx", "--train-size", "64", "--static", "2x720x1280"], ["batch is 1"]),
-        (["-o", "out.onnx", "--train-size", "64", "--target", "tensorrt"], ["--static"]),
-        (["-o", "out.onnx", "--train-size", "64", "--target", "coreml"], ["onnxruntime", "tensorrt"]),
+        (["-o", "out.onnx", "--train-size", "64", "--target", "coreml"], ["portable", "tensorrt"]),
+        (
+            ["-o", "out.onnx", "--train-size", "64", "--target", "onnxruntime"],
+            ["'portable'", "'onnxruntime-cpu'"],
+        ),
         (["-o", "out.onnx", "--train-size", "64", "--verify-sizes", "64x64,large"], ["large"]),
         (["-o", "out.onnx", "--train-size", "64", "--all-outputs", "--output-index", "0"], ["one output"]),
         (["-o", "missing/out.onnx", "--train-size", "64"], ["missing"]),
