@@ -20,6 +20,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from benchmarks.folding.document import processor
 from benchmarks.latency import rows as latency_rows
 from benchmarks.latency.document import DOCUMENT, document
 from benchmarks.latency.measurement import ablation, measure, measure_threaded, per_pixel
@@ -50,7 +51,7 @@ def main(
         if threads == 1:
             row = measure(_NAMES[name], cache, repeats)
             with _kept() as kept:
-                kept.rows[row.subject.name] = row
+                kept.keep(row)
         else:
             _measure_threaded(_NAMES[name], cache, repeats, threads)
     for subject, passes in ABLATED if ablate else ():
@@ -65,7 +66,7 @@ def main(
 
 
 def _measure_threaded(subject: Subject, cache: Path, repeats: int, threads: int) -> None:
-    row = latency_rows.read(_KEPT).rows.get(subject.name)
+    row = latency_rows.read(_KEPT).row(subject, processor())
     if row is None:
         raise typer.BadParameter(f"{subject.name} has not been measured on one thread", param_hint="NETWORK")
     times = measure_threaded(row, cache, repeats, threads)

@@ -8,15 +8,23 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.folding.document import DISTRIBUTIONS, processor, table
+from benchmarks.folding.document import DISTRIBUTIONS, table
 from benchmarks.latency.cells import cell, size
-from benchmarks.latency.files import EXACT, FAST, GLOBAL, PREFIX_SUM
+from benchmarks.latency.files import (
+    EXACT_KINDS,
+    FAST_KINDS,
+    GLOBAL,
+    ON_A_CPU,
+    PORTABLE,
+    PREFIX_SUM,
+)
 from benchmarks.latency.measurement import ADD, CONVOLUTION, EAGER_GLOBAL, EAGER_LOCAL, Row, Threaded, ratio
 from benchmarks.latency.subjects import PER_PIXEL, PER_PIXEL_CHANNELS
 from benchmarks.latency.targets import growth
 from benchmarks.latency.targets_document import targets
 
-COSTS = (EXACT, GLOBAL, CONVOLUTION, ADD)
+COSTS = (*EXACT_KINDS, GLOBAL, CONVOLUTION, ADD)
+_THREADED = (*((kind, GLOBAL) for kind in (*EXACT_KINDS, *FAST_KINDS)), (PORTABLE, PREFIX_SUM))
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
@@ -39,7 +47,8 @@ height and width.
   size; it has no such file. An export that takes more than ten minutes is given up: MPRNet's, with 70
   statistics.
 - *PyTorch*: eager, without a file, global and with prefix sums.
-- *exact*, *fast*: the files of tlcconvert, local, without and with `--fast`.
+- *portable*, *onnxruntime-cpu*: the files of tlcconvert, local, by what they are written for (`--target`), and the
+  same with `--fast`.
 
 ![Time over that of the global network's best export](benchmarks.svg)
 
@@ -48,15 +57,15 @@ height and width.
 Processor time is compared in onnxruntime on the CPU, one thread. A *floor* is what no file gets below on this
 machine; it is measured together with the row.
 
-- Time: convolutions and matrix products of the exact file. The SE block and the attention core are bound by memory;
-  theirs adds the least traffic beside the products: the image read once and the output written once, as fast as one
+- Time: convolutions and matrix products of the file for a processor. The SE block and the attention core are bound by
+  memory; theirs adds the least traffic beside the products: the image read once and the output written once, as fast as one
   `Add` reads and writes maps of that size. That reading is for windows to be cut out, or for the SE block to scale
   its map, which its first convolution has read before.
-- Peak memory, of the exact or the fast file, whichever is larger: the process with the exact file loaded, its image
+- Peak memory, of the largest of tlcconvert's files: the process with the file for a processor loaded, its image
   made and nothing run, and the maps that the largest convolution or product reads and writes besides the image, or
   the output if that is larger.
-- First run, of the exact or the fast file: a third run and the first touch of those maps, as one `Add` that writes as
-  much pays for it.
+- First run, of tlcconvert's files the one that is slowest at first: a third run and the first touch of those maps, as
+  one `Add` that writes as much pays for it.
 - Cost of a pixel at the sizes [below](#cost-per-pixel): that of a convolution and an addition.
 
 {targets(rows, per_pixel)}
@@ -66,7 +75,7 @@ machine; it is measured together with the row.
 onnxruntime on the CPU, one thread. Median over {rounds(rows)} rounds of the ratio within a round, in which
 every file runs once. Time is the processor time of the process, so that other work on the machine does not count as
 waiting; it still competes for cache and memory. *Products*: the share of convolutions and matrix products in the
-time of the exact file. The network prescribes nearly all of them, so that share is a floor.
+time of the file for a processor. The network prescribes nearly all of them, so that share is a floor.
 
 {
         table(
@@ -74,12 +83,12 @@ time of the exact file. The network prescribes nearly all of them, so that share
                 "",
                 "image",
                 "global, ms",
-                "exact / global",
-                "fast / global",
-                "exact / prefix sum",
+                *(f"{kind} / global" for kind in (*EXACT_KINDS, *FAST_KINDS)),
+                f"{PORTABLE} / prefix sum",
                 "PyTorch / global",
                 "PyTorch, prefix sum / global",
-                "products in exact",
+                "products",
+                "processor",
             ),
             [times(row) for row in rows],
         )
@@ -93,7 +102,7 @@ The same files by the wall's clock (`python -m benchmarks.latency --threads 2`).
 
 {
         table(
-            ("", "threads", "global, ms", "exact / global", "fast / global", "exact / prefix sum"),
+            ("", "threads", "global, ms", *(f"{kind} / {reference}" for kind, reference in _THREADED)),
             [several(*item) for item in threaded.items()],
         )
     }
@@ -103,8 +112,8 @@ The same files by the wall's clock (`python -m benchmarks.latency --threads 2`).
 A localised NAFNet is convolutions for the most part. Between them the channel norms go over each map eight times to
 read or write it (mean, centre, square, mean, scale), and onnxruntime converts it to and from its blocked layout.
 
-HINet's convolutions are the same in both files. A local instance norm adds sums over windows, taken a few planes at
-a time in the cache.
+HINet's convolutions are the same in all files. A local instance norm adds statistics over windows, whose maps a
+portable file writes and reads whole, and a file for a processor a few planes at a time in the cache.
 
 A bare SE block has nothing to hide the local mean behind. The global block reads its map twice and writes it once.
 The local one also writes and reads a gate as large as the map: operators broadcast along whole axes only, so a gate
@@ -118,8 +127,8 @@ of scores instead of maps, and each pixel takes part in one product whatever the
 ## Memory and first run
 
 Peak resident memory of a fresh process that loads a file and runs it, and the time of its first run over its third.
-*Add*: a file of one addition, which writes as much as the exact file has to hold at once ([targets](#targets)).
-onnxruntime plans one block of memory for later runs at a size and keeps beside it what the first run allocated; a
+*Add*: a file of one addition, which writes as much as the file for a processor has to hold at once
+([targets](#targets)). onnxruntime plans one block of memory for later runs at a size and keeps beside it what the first run allocated; a
 session with the option `enable_mem_pattern = False` does without that block.
 
 {
@@ -127,10 +136,8 @@ session with the option `enable_mem_pattern = False` does without that block.
             (
                 "",
                 "global, MiB",
-                "prefix sum / global",
-                "exact / global",
-                "fast / global",
-                "exact, first / third run",
+                *(f"{kind} / global" for kind in (PREFIX_SUM, *EXACT_KINDS, *FAST_KINDS)),
+                *(f"{kind}, first / third run" for kind in EXACT_KINDS),
                 "Add, first / third run",
             ),
             [memory(row) for row in rows],
@@ -139,7 +146,7 @@ session with the option `enable_mem_pattern = False` does without that block.
 
 ## What each pass gains
 
-Time of the file made without one pass over that of the whole one, one thread.
+Time of the portable file made without one pass over that of the whole one, one thread.
 
 {table(("", "without", "time"), ablations(without))}
 
@@ -167,7 +174,7 @@ windows, and its statistics are one vector. What the machine itself does is show
 
 
 def rounds(rows: Sequence[Row]) -> str:
-    counts = sorted({len(row.seconds[EXACT]) for row in rows})
+    counts = sorted({len(row.seconds[ON_A_CPU]) for row in rows})
     return " or ".join(map(str, counts))
 
 
@@ -179,9 +186,8 @@ def ablations(without: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
 
 def times(row: Row) -> list[str]:
     pairs = (
-        (EXACT, GLOBAL),
-        (FAST, GLOBAL),
-        (EXACT, PREFIX_SUM),
+        *((kind, GLOBAL) for kind in (*EXACT_KINDS, *FAST_KINDS)),
+        (PORTABLE, PREFIX_SUM),
         (EAGER_GLOBAL, GLOBAL),
         (EAGER_LOCAL, GLOBAL),
     )
@@ -191,13 +197,13 @@ def times(row: Row) -> list[str]:
         f"{row.milliseconds(GLOBAL):.0f}",
         *(cell(row.ratio(*pair)) for pair in pairs),
         f"{row.products:.0%}",
+        row.processor,
     ]
 
 
 def several(network: str, times: Threaded) -> list[str]:
     milliseconds = 1000 * statistics.median(times.seconds[GLOBAL])
-    pairs = ((EXACT, GLOBAL), (FAST, GLOBAL), (EXACT, PREFIX_SUM))
-    ratios = [cell(ratio(times.seconds, *pair)) for pair in pairs]
+    ratios = [cell(ratio(times.seconds, *pair)) for pair in _THREADED]
     return [network, str(times.threads), f"{milliseconds:.0f}", *ratios]
 
 
@@ -207,9 +213,11 @@ def costs(label: str, by_kind: Mapping[str, float]) -> list[str]:
 
 def memory(row: Row) -> list[str]:
     peak = {kind: process.peak for kind, process in row.processes.items()}
-    ratios = [peak[kind] / peak[GLOBAL] if kind in peak else None for kind in (PREFIX_SUM, EXACT, FAST)]
-    exact = row.processes[EXACT]
-    ratios.append(exact.first / exact.steady)
+    kinds = (PREFIX_SUM, *EXACT_KINDS, *FAST_KINDS)
+    ratios = [peak[kind] / peak[GLOBAL] if kind in peak else None for kind in kinds]
+    for kind in EXACT_KINDS:
+        process = row.processes.get(kind)
+        ratios.append(process.first / process.steady if process else None)
     ratios.append(row.floors.first / row.floors.steady if row.floors else None)
     return [row.subject.name, f"{peak[GLOBAL]:.0f}", *map(cell, ratios)]
 
@@ -230,5 +238,8 @@ def notes(rows: Sequence[Row]) -> str:
 
 def machine(rows: Sequence[Row]) -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in DISTRIBUTIONS)
-    days = " and ".join(sorted({row.measured for row in rows}))
-    return f"Measured on {days}: {processor()}, Python {platform.python_version()},\n{packages}."
+    days, processors = (
+        " and ".join(sorted(facts))
+        for facts in ({row.measured for row in rows}, {row.processor for row in rows})
+    )
+    return f"Measured on {days}: {processors}, Python {platform.python_version()},\n{packages}."

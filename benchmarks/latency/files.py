@@ -16,7 +16,12 @@ from benchmarks.peer_exports import SIMPLIFIERS, stock_export
 from benchmarks.prefix_sum import make_local
 from tlcconvert import Target, convert
 
-GLOBAL, PREFIX_SUM, EXACT, FAST = "global", "prefix sum", "exact", "fast"
+GLOBAL, PREFIX_SUM = "global", "prefix sum"
+PORTABLE, ON_A_CPU = Target.PORTABLE.value, Target.ONNXRUNTIME_CPU.value
+FAST, FAST_ON_A_CPU = f"{PORTABLE}, fast", f"{ON_A_CPU}, fast"
+EXACT_KINDS, FAST_KINDS = (PORTABLE, ON_A_CPU), (FAST, FAST_ON_A_CPU)
+"""Files of tlcconvert, by target, without and with ``--fast``."""
+
 _PATIENCE, _EXPORT_PATIENCE = 180, 600
 """Seconds a simplifier and PyTorch's export may take; with prefix sums at 70 sites the export takes longer."""
 
@@ -52,7 +57,13 @@ def peer_file(subject: Subject, kind: str, name: str, folder: Path) -> Path:
 def our_file(subject: Subject, kind: str, folder: Path) -> Path:
     """What tlcconvert makes of the subject, verified."""
     file = folder / subject.name / f"{kind}.onnx"
-    return _kept(file, lambda: _converted(subject, kind == FAST))
+    target, _, fast = kind.partition(", ")
+    return _kept(file, lambda: _converted(subject, bool(fast), Target(target)))
+
+
+def our_kinds(subject: Subject) -> tuple[str, ...]:
+    """Those a subject has files of."""
+    return EXACT_KINDS + (FAST_KINDS if subject.has_means else ())
 
 
 def file_for(subject: Subject, target: Target, folder: Path) -> Path:
@@ -62,10 +73,9 @@ def file_for(subject: Subject, target: Target, folder: Path) -> Path:
 
 
 def file_without(subject: Subject, name: str, folder: Path) -> Path:
-    """The exact file, made without one step that makes it faster."""
+    """The portable file, made without one step that makes it faster."""
     file = folder / subject.name / f"without {name}.onnx"
-
-    return _kept(file, lambda: _converted(subject, False, without=name))
+    return _kept(file, lambda: _converted(subject, False, Target.PORTABLE, without=name))
 
 
 def _kept(file: Path, make: Callable[[], onnx.ModelProto]) -> Path:
@@ -86,9 +96,7 @@ def _stock(subject: Subject, kind: str, folder: Path) -> onnx.ModelProto:
     return onnx.load(_kept(peer_file(subject, kind, "torch.onnx.export", folder), make))
 
 
-def _converted(
-    subject: Subject, fast: bool, target: Target = Target.ONNXRUNTIME_CPU, without: str = ""
-) -> onnx.ModelProto:
+def _converted(subject: Subject, fast: bool, target: Target, without: str = "") -> onnx.ModelProto:
     return convert(
         subject.network(),
         subject.train_size,

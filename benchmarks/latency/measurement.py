@@ -16,15 +16,18 @@ import numpy as np
 import onnxruntime
 import torch
 
+from benchmarks.folding.document import processor
 from benchmarks.interleaved import fastest, interleaved_seconds, median_ratio, seconds_one_at_a_time
 from benchmarks.latency.cells import size
 from benchmarks.latency.files import (
-    EXACT,
-    FAST,
+    EXACT_KINDS,
     GLOBAL,
+    ON_A_CPU,
+    PORTABLE,
     PREFIX_SUM,
     file_without,
     our_file,
+    our_kinds,
     peer_file,
     peer_files,
 )
@@ -52,8 +55,9 @@ class Row:
         seconds: of each round, by kind of file, and of PyTorch without a file.
         peers: the fastest peer of each kind that peers make.
         processes: memory and first runs, by kind of file.
-        products: share of the exact file's time in convolutions and matrix products.
+        products: share of convolutions and matrix products in the time of the file for a processor.
         measured: the day.
+        processor: its model.
         floors: what no file of the subject gets below.
     """
 
@@ -63,6 +67,7 @@ class Row:
     processes: Mapping[str, FreshProcess]
     products: float
     measured: str
+    processor: str
     floors: Floors | None = None
 
     def milliseconds(self, kind: str) -> float:
@@ -105,34 +110,32 @@ def measure(subject: Subject, folder: Path, repeats: int) -> Row:
         if winner is not None:
             peers[kind] = winner
             files[kind] = rivals[winner]
-    files |= {
-        kind: our_file(subject, kind, folder) for kind in ((EXACT, FAST) if subject.has_means else (EXACT,))
-    }
+    files |= {kind: our_file(subject, kind, folder) for kind in our_kinds(subject)}
     if PREFIX_SUM in files:
-        _check_same(subject, files[PREFIX_SUM], files[EXACT])
+        _check_same(subject, files[PREFIX_SUM], files[PORTABLE])
     processes = {kind: fresh_process(file, subject.channels, subject.size) for kind, file in files.items()}
     seconds = _timed(subject, _makers(files, subject, 1) | _eager_makers(subject), repeats, time.process_time)
-    needed = products(files[EXACT], subject.channels, subject.size)
-    floors = measure_floors(subject, processes[EXACT].output or 0, needed.largest)
+    needed = products(files[ON_A_CPU], subject.channels, subject.size)
+    floors = measure_floors(subject, processes[ON_A_CPU].output or 0, needed.largest)
     today = datetime.date.today().isoformat()
-    return Row(subject, seconds, peers, processes, needed.share, today, floors)
+    return Row(subject, seconds, peers, processes, needed.share, today, processor(), floors)
 
 
 def measure_threaded(row: Row, folder: Path, repeats: int, threads: int) -> Threaded:
     """Times the files of a row once more, the peers that are the fastest on one thread among them."""
     subject = row.subject
     files = {kind: peer_file(subject, kind, name, folder) for kind, name in row.peers.items()}
-    files |= {kind: our_file(subject, kind, folder) for kind in (EXACT, FAST) if kind in row.seconds}
+    files |= {kind: our_file(subject, kind, folder) for kind in our_kinds(subject)}
     seconds = _timed(subject, _makers(files, subject, threads), repeats, time.perf_counter)
     return Threaded(threads, seconds)
 
 
 def ablation(subject: Subject, passes: Sequence[str], folder: Path, repeats: int) -> dict[str, float]:
-    """Time of the exact file made without each pass, over that of the whole one."""
+    """Time of the portable file made without each pass, over that of the whole one."""
     files = {name: file_without(subject, name, folder) for name in passes}
-    whole = our_file(subject, EXACT, folder)
-    seconds = _timed(subject, _makers(files | {EXACT: whole}, subject, 1), repeats, time.process_time)
-    return {name: median_ratio(seconds[name], seconds[EXACT]) for name in files}
+    whole = our_file(subject, PORTABLE, folder)
+    seconds = _timed(subject, _makers(files | {PORTABLE: whole}, subject, 1), repeats, time.process_time)
+    return {name: median_ratio(seconds[name], seconds[PORTABLE]) for name in files}
 
 
 def per_pixel(
@@ -140,11 +143,11 @@ def per_pixel(
 ) -> dict[str, dict[str, float]]:
     """Median nanoseconds per pixel at each height and width.
 
-    Of the exact file, of a global one, and of the least a network does to as many channels as it has inside.
+    Of the exact files, of a global one, and of the least a network does to as many channels as it has inside.
     """
     inside = dataclasses.replace(subject, channels=PER_PIXEL_CHANNELS)
     files = {
-        EXACT: (subject, our_file(subject, EXACT, folder)),
+        **{kind: (subject, our_file(subject, kind, folder)) for kind in EXACT_KINDS},
         GLOBAL: (subject, peer_files(subject, GLOBAL, folder)["onnxsim"]),
         CONVOLUTION: (inside, convolution_file(folder / subject.name / "convolution.onnx", inside.channels)),
         ADD: (inside, add_file(folder / subject.name / "add.onnx")),
@@ -160,7 +163,7 @@ def per_pixel(
 
 def _cost(file: Path, subject: Subject, repeats: int) -> float:
     """Median nanoseconds per pixel, with no other file in memory."""
-    (seconds,) = _timed(subject, _makers({EXACT: file}, subject, 1), repeats, time.process_time).values()
+    (seconds,) = _timed(subject, _makers({file.name: file}, subject, 1), repeats, time.process_time).values()
     return statistics.median(seconds) / math.prod(subject.size) * 1e9
 
 

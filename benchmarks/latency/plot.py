@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from benchmarks.latency.files import EXACT, FAST, GLOBAL, PREFIX_SUM
+from benchmarks.latency.files import FAST_ON_A_CPU, GLOBAL, ON_A_CPU, PORTABLE, PREFIX_SUM
 from benchmarks.latency.measurement import Row
 
-_COLORS = {PREFIX_SUM: "#b0b0b0", EXACT: "#2f6db5", FAST: "#7fb2e5"}
+_COLORS = {PREFIX_SUM: "#b0b0b0", PORTABLE: "#2f6db5", ON_A_CPU: "#7fb2e5", FAST_ON_A_CPU: "#b9d6f2"}
 _BAR, _GAP, _LEFT, _UNIT, _LONGEST = 14, 16, 130, 260, 2.5
 
 
@@ -52,7 +52,7 @@ def _bar(row: Row, kind: str, y: int) -> list[str]:
 def _legend(y: int) -> list[str]:
     parts = []
     for index, (kind, color) in enumerate(_COLORS.items()):
-        x = 8 + 95 * index
+        x = 8 + 130 * index
         parts.append(f'<rect x="{x}" y="{y - 10}" width="10" height="10" fill="{color}"/>')
         parts.append(f'<text x="{x + 14}" y="{y}">{kind}</text>')
     return parts

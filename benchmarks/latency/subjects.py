@@ -169,20 +169,23 @@ ATTENTIONS = tuple(
         ((336, 584), (720, 1280)),
     )
 )
+RCAN = Subject("RCAN x2", rcan, 48, (360, 640), "2 groups of 3 blocks, of 10 of 20")
+SE_BLOCK = Subject(
+    "SE block",
+    lambda: SqueezeBlock(32),
+    256,
+    (720, 1280),
+    "32 channels",
+    channels=32,
+    is_bound_by_memory=True,
+)
 SUBJECTS = (
     Subject("NAFNet-32", lambda: nafnet(32, 28), 256, (512, 768)),
-    Subject("HINet", HINet, 128, (256, 384), output_index=-1),
-    Subject("RCAN x2", rcan, 48, (360, 640), "2 groups of 3 blocks, of 10 of 20"),
+    Subject("HINet, 64 channels", HINet, 128, (256, 384), output_index=-1),
+    Subject("HINet, 16 channels", lambda: HINet(channels=16), 128, (256, 384), output_index=-1),
+    RCAN,
     Subject("MPRNet", mprnet, 256, (360, 640), "24, 12 and 8 channels, 1 block of 8", output_index=0),
-    Subject(
-        "SE block",
-        lambda: SqueezeBlock(32),
-        256,
-        (720, 1280),
-        "32 channels",
-        channels=32,
-        is_bound_by_memory=True,
-    ),
+    SE_BLOCK,
     *ATTENTIONS,
 )
 ABLATED = (
@@ -195,19 +198,17 @@ ABLATED = (
             "pixel_shuffle",
             "gate_product",
             "keep_map_sizes",
-            "loops",
         ),
     ),
-    (ATTENTIONS[4], ("whole_channel_blocks", "split_convolution", "gelu", "token_norm", "loops")),
-    (SUBJECTS[2], ("squeeze_first", "pixel_shuffle", "gate_product")),
+    (ATTENTIONS[4], ("whole_channel_blocks", "split_convolution", "gelu", "token_norm")),
+    (RCAN, ("squeeze_first", "pixel_shuffle", "gate_product")),
     (
         Subject("Compact x2", compact, 64, (256, 384), "64 channels, 16 convolutions"),
         ("channel_prelu",),
     ),
-    (SUBJECTS[4], ("squeeze_first", "loops")),
-    (ATTENTIONS[0], ("loops",)),
+    (SE_BLOCK, ("squeeze_first",)),
 )
-"""Networks, and what is left out of them one at a time: passes, the sizes of maps as the file states them, loops."""
+"""Networks, and what is left out of them one at a time: passes, and the sizes of maps as the file states them."""
 
 PER_PIXEL = Subject("NAFNet-16", lambda: nafnet(16, 1), 256, (256, 256), "1 block per level")
 PER_PIXEL_CHANNELS = 16

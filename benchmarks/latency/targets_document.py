@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.folding.document import table
 from benchmarks.latency.cells import cell
-from benchmarks.latency.files import EXACT
+from benchmarks.latency.files import EXACT_KINDS
 from benchmarks.latency.measurement import CONVOLUTION, Row
 from benchmarks.latency.subjects import PER_PIXEL
 from benchmarks.latency.targets import (
@@ -24,7 +24,7 @@ from benchmarks.latency.targets import (
 def targets(rows: Sequence[Row], per_pixel: Costs) -> str:
     """The table, and under it why the missed ones are missed."""
     lines = [line(goal, row) for goal in GOALS for row in rows if goal.applies_to(row)]
-    lines.append(flatness(per_pixel))
+    lines += [flatness(per_pixel, kind) for kind in EXACT_KINDS]
     return f"{table(('', '', 'at most', 'measured', 'met', 'floor'), lines)}\n\n{reasons(rows, per_pixel)}"
 
 
@@ -32,9 +32,9 @@ def line(goal: Goal, row: Row) -> list[str]:
     return cells(goal.what, row.subject.name, goal.limit, goal.measured(row), goal.floor(row))
 
 
-def flatness(per_pixel: Costs) -> list[str]:
-    measured, floor = growth(per_pixel, EXACT), growth(per_pixel, CONVOLUTION)
-    return cells("largest / smallest cost of a pixel", PER_PIXEL.name, FLATNESS, measured, floor)
+def flatness(per_pixel: Costs, kind: str) -> list[str]:
+    measured, floor = growth(per_pixel, kind), growth(per_pixel, CONVOLUTION)
+    return cells(f"{kind}, largest / smallest cost of a pixel", PER_PIXEL.name, FLATNESS, measured, floor)
 
 
 def cells(what: str, network: str, limit: float, measured: float | None, floor: float | None) -> list[str]:

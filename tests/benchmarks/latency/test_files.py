@@ -9,7 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.latency.files import EXACT, file_without, our_file
+from benchmarks.latency.files import (
+    FAST,
+    FAST_ON_A_CPU,
+    ON_A_CPU,
+    PORTABLE,
+    file_without,
+    our_file,
+    our_kinds,
+)
 from benchmarks.latency.subjects import Subject
 
 
@@ -35,14 +43,18 @@ class Activated(nn.Module):
 )
 def test_a_pass_is_left_out(name: str, operator: str, tmp_path: Path) -> None:
     subject = Subject("activated", Activated, 16, (24, 32))
-    assert operator not in operators(our_file(subject, EXACT, tmp_path))
+    assert operator not in operators(our_file(subject, PORTABLE, tmp_path))
     assert operator in operators(file_without(subject, name, tmp_path))
 
 
-def test_loops_are_left_out(tmp_path: Path) -> None:
+def test_files_are_of_their_target(tmp_path: Path) -> None:
     subject = Subject("activated", Activated, 16, (24, 32))
-    assert "Scan" in operators(our_file(subject, EXACT, tmp_path))
-    assert "Scan" not in operators(file_without(subject, "loops", tmp_path))
+    assert our_kinds(subject) == (PORTABLE, ON_A_CPU, FAST, FAST_ON_A_CPU)
+    metadata = [
+        {entry.key: entry.value for entry in onnx.load(our_file(subject, kind, tmp_path)).metadata_props}
+        for kind in our_kinds(subject)
+    ]
+    assert [facts["target"] for facts in metadata] == [PORTABLE, ON_A_CPU] * 2
 
 
 def operators(file: Path) -> set[str]:
