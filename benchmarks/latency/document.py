@@ -58,9 +58,9 @@ Processor time is compared in onnxruntime on the CPU, one thread. A *floor* is w
 machine; it is measured together with the row.
 
 - Time: convolutions and matrix products of the file for a processor. The SE block and the attention core are bound by
-  memory; theirs adds the least traffic beside the products: the image read once and the output written once, as fast as one
-  `Add` reads and writes maps of that size. That reading is for windows to be cut out, or for the SE block to scale
-  its map, which its first convolution has read before.
+  memory; theirs adds the least traffic beside the products: the image read once and the output written once, as fast
+  as one `Add` reads and writes maps of that size. That reading is for windows to be cut out, or for the SE block to
+  scale its map, which its first convolution has read before.
 - Peak memory, of the largest of tlcconvert's files: the process with the file for a processor loaded, its image
   made and nothing run, and the maps that the largest convolution or product reads and writes besides the image, or
   the output if that is larger.
@@ -128,8 +128,8 @@ of scores instead of maps, and each pixel takes part in one product whatever the
 
 Peak resident memory of a fresh process that loads a file and runs it, and the time of its first run over its third.
 *Add*: a file of one addition, which writes as much as the file for a processor has to hold at once
-([targets](#targets)). onnxruntime plans one block of memory for later runs at a size and keeps beside it what the first run allocated; a
-session with the option `enable_mem_pattern = False` does without that block.
+([targets](#targets)). onnxruntime plans one block of memory for later runs at a size and keeps beside it what the
+first run allocated; a session with the option `enable_mem_pattern = False` does without that block.
 
 {
         table(
