@@ -12,15 +12,15 @@ from torch.export import Dim
 from typer.testing import CliRunner
 
 from tests.passes.localize.crop_oracle import cropped
+from tlcconvert import Target
 from tlcconvert.cli import command as cli
 
 WINDOW = (12, 12)
 """One and a half of the train size 8."""
 DYNAMIC = [(2, 3, 13, 29), (1, 3, 12, 12), (1, 3, 40, 5), (1, 3, 7, 31), (2, 3, 1, 1)]
-TARGETS = {
-    "onnxruntime": ([], DYNAMIC),
-    "openvino": ([], DYNAMIC),
-    "tensorrt": (["--static", "20x31"], [(1, 3, 20, 31)]),
+FILES = {
+    **{target.value: (["--target", target.value], DYNAMIC) for target in Target},
+    "static": (["--static", "20x31"], [(1, 3, 20, 31)]),
 }
 
 
@@ -39,16 +39,24 @@ class Gated(nn.Module):
         return self.out(y) - x.flatten(2).logsumexp(-1)[..., None, None]
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_one_file_equals_the_network_on_every_window(target: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", FILES)
+def test_one_file_equals_the_network_on_every_window(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network, (options, sizes) = Gated().eval(), TARGETS[target]
+    network, (options, sizes) = Gated().eval(), FILES[name]
     axes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     program = torch.export.export(network, (torch.randn(2, 3, 11, 14),), dynamic_shapes=(axes,))
     torch.export.save(program, tmp_path / "model.pt2")
     file = tmp_path / "model.onnx"
-    arguments = [tmp_path / "model.pt2", "--allow-pickle", "--train-size", 8, "-o", file, "--strict"]
-    arguments += ["--target", target, *options]
+    arguments = [
+        tmp_path / "model.pt2",
+        "--allow-pickle",
+        "--train-size",
+        8,
+        "-o",
+        file,
+        "--strict",
+        *options,
+    ]
     result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     session = onnxruntime.InferenceSession(file)
