@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from passes.operators.grid_nodes import spacing
+from passes.words.window_blocks import moves_of
 from passes.words.words import COLUMNS, ROWS, Index, Map, Size, Words
 
 
@@ -42,7 +43,7 @@ def nodes(w: Words, size: Size, window: int, ratio: int) -> Nodes:
     """The nodes of an axis of ``size`` pixels."""
     step = spacing(window, ratio)
     k = w.smaller(size, window)
-    last = w.less(size, k)
+    last = moves_of(w, size, window)
     return Nodes(size, window, k, last, w.multiples(step, last), step)
 
 

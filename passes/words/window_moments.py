@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from passes.operators.grid_nodes import spacing
-from passes.words.window_blocks import Blocks, blocks_of, is_before
+from passes.words.window_blocks import Blocks, blocks_of, is_before, moves_of
 from passes.words.words import COLUMNS, ROWS, Index, Map, Size, Words
 
 
@@ -82,7 +82,7 @@ class _Axis:
     def of(cls, w: Words, of_pixels: Moments, axis: int, window: int, cut: Blocks) -> _Axis:
         size = w.size(of_pixels.high, axis)
         k = w.smaller(size, window)
-        moves, full = w.less(size, k), w.parts(k, cut.length)
+        moves, full = moves_of(w, size, window), w.parts(k, cut.length)
         number = w.more(w.parts(moves, cut.length), 1)
         blocks = w.more(w.more(number, full), 1)
         padding = w.padding(w.less(w.times(blocks, cut.length), size))

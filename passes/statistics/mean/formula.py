@@ -9,7 +9,7 @@ Nothing grows with the axis, so float32, bfloat16 and float16 keep what they can
 from __future__ import annotations
 
 from passes.operators.grid_nodes import spacing
-from passes.words.window_blocks import Blocks, blocks_of, is_before
+from passes.words.window_blocks import Blocks, blocks_of, is_before, moves_of
 from passes.words.words import COLUMNS, END, ROWS, Map, Size, Words
 
 
@@ -28,7 +28,7 @@ def _means_along(w: Words, x: Map, axis: int, window: int) -> tuple[Map, Size]:
         return x, w.size(x, axis)
     cut = blocks_of(window)
     k = w.covered(x, axis, window)
-    moves = w.less(w.size(x, axis), k)
+    moves = moves_of(w, w.size(x, axis), window)
     number = w.more(w.parts(moves, cut.length), 1)
     if cut.rest:
         pooled = w.pooled(x, axis, window, cut.length)
@@ -57,8 +57,7 @@ def _means_at_nodes(w: Words, x: Map, axis: int, window: int, step: int) -> Map:
     if step == 1:
         means, number = _means_along(w, x, axis, window)
         return w.between(means, axis, 0, number)
-    size = w.size(x, axis)
-    moves = w.less(size, w.smaller(size, window))
+    moves = moves_of(w, w.size(x, axis), window)
     regular = w.parts(w.more(moves, step - 1), step)
     cut = Blocks.by(step, window)
     means = w.pooled(w.pooled(x, axis, step, step), axis, cut.number, 1)
