@@ -209,7 +209,7 @@ def in_blocks(x: Tensor, axis: int, length: int) -> Tensor:
     return aten.unflatten.int(x, axis, [size(x, axis) // length, length])
 
 
-def flat(blocks: Tensor, axis: int) -> Tensor:
+def flat(blocks: Tensor, axis: int, length: int) -> Tensor:
     return aten.flatten.using_ints(blocks, axis, axis + 1)
 
 

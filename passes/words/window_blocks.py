@@ -40,6 +40,14 @@ def moves_of(w: Words, size: Size, window: int) -> Size:
     return w.larger(w.less(size, window), 0)
 
 
+def with_surplus(w: Words, number: Size, whole: Size) -> Size:
+    """``whole``, which is no less than ``number``, written so that this is seen: number + max(0, whole - number).
+
+    See :func:`moves_of` for who reads it.
+    """
+    return w.more(number, w.larger(w.less(whole, number), 0))
+
+
 def is_before(w: Words, offsets: Index, length: int) -> Index:
     """[offsets, length]: 1 where element j of a block comes before the offset, else 0."""
     return w.clamped(w.subtract(w.upright(offsets), w.numbers(w.number(length))), 0, 1)

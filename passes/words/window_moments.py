@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from passes.operators.grid_nodes import spacing
-from passes.words.window_blocks import Blocks, blocks_of, is_before, moves_of
+from passes.words.window_blocks import Blocks, blocks_of, is_before, moves_of, with_surplus
 from passes.words.words import COLUMNS, ROWS, Index, Map, Size, Words
 
 
@@ -90,18 +90,21 @@ class _Axis:
         return cls(w, axis, cut, maps, size, k, full, moves, number)
 
     def every_window(self) -> Moments:
-        offsets = self.w.numbers(self.w.number(self.cut.length))
-        windows = self._windows(self.w.number(0), self.number, offsets)
-        return self._sliced(windows, self.w.number(0), self.w.more(self.moves, 1))
+        w, s = self.w, self.cut.length
+        number = w.more(self.moves, 1)
+        length = with_surplus(w, number, w.times(self.number, s))
+        windows = self._windows(w.number(0), self.number, w.numbers(w.number(s)), length)
+        return self._sliced(windows, w.number(0), number)
 
     def nodes(self) -> Moments:
         """Windows at the beginning of a block, and the last one."""
         w, s = self.w, self.cut.length
         regular = w.parts(w.more(self.moves, s - 1), s)
-        begin = self._sliced(self._windows(w.number(0), w.larger(regular, 1), None), w.number(0), regular)
+        blocks = w.larger(regular, 1)
+        begin = self._sliced(self._windows(w.number(0), blocks, None, blocks), w.number(0), regular)
         block = w.less(self.number, 1)
         offset = w.add(w.numbers(w.number(1)), w.less(self.moves, w.times(block, s)))
-        last = self._windows(block, w.number(1), offset)
+        last = self._windows(block, w.number(1), offset, w.number(1))
         return Moments(*(w.joined(a, b, self.axis) for a, b in zip(begin, last, strict=True)))
 
     def selected(self, step: int) -> Moments:
@@ -109,8 +112,12 @@ class _Axis:
         index = self.w.multiples(step, self.moves)
         return Moments(*(self.w.gather(part, self.axis, index) for part in self.every_window()))
 
-    def _windows(self, first: Size, number: Size, offsets: Index | None) -> Moments:
-        """Those at each of the offsets in each of ``number`` blocks from the ``first`` on; at 0 for None."""
+    def _windows(self, first: Size, number: Size, offsets: Index | None, length: Size) -> Moments:
+        """Those at each of the offsets in each of ``number`` blocks from the ``first`` on; at 0 for None.
+
+        Args:
+            length: how many these are.
+        """
         w = self.w
         centre, (d, e) = self._of_whole_blocks(first, number, offsets is None)
         parts = [self._of_rest(centre, first, number)]
@@ -123,7 +130,7 @@ class _Axis:
         for part in parts:
             d, e = w.add(part[0], d), w.add(part[1], e)
         variance = w.not_negative(w.subtract(e, w.multiply(d, d)))
-        return Moments(*(w.flat(part, self.axis) for part in (w.expanded(centre, d), d, variance)))
+        return Moments(*(w.flat(part, self.axis, length) for part in (w.expanded(centre, d), d, variance)))
 
     def _of_whole_blocks(self, first: Size, number: Size, with_own: bool) -> tuple[Map, tuple[Map, Map]]:
         """c, and d and e of whole blocks; of the block a window begins in only if ``with_own``."""
@@ -176,9 +183,14 @@ class _Axis:
         return self._weighed(centre, maps, self._weights(later))
 
     def _of_entered(self, centre: Map, first: Size, number: Size, earlier: Index) -> tuple[Map, Map]:
-        """Of what has entered since the window at offset 0."""
+        """Of what has entered since the window at offset 0.
+
+        k is written so that ``maps`` is seen to be longer (:func:`passes.words.window_blocks.moves_of`).
+        """
         w, s = self.w, self.cut.length
-        start = w.more(self.k, w.times(first, s))
+        whole = w.times(self.full, s)
+        k = w.more(whole, w.smaller(w.less(self.k, whole), s))
+        start = w.more(k, w.times(first, s))
         maps = self._between(start, w.more(start, w.times(number, s)))
         return self._weighed(centre, maps, self._weights(earlier))
 

@@ -147,8 +147,8 @@ class Words(Protocol):
     def in_blocks(self, x: Map, axis: int, length: int) -> Map:
         """``axis``, a multiple of ``length`` long, as two: the blocks, and the elements of each."""
 
-    def flat(self, blocks: Map, axis: int) -> Map:
-        """The inverse."""
+    def flat(self, blocks: Map, axis: int, length: Size) -> Map:
+        """The inverse; ``axis`` becomes ``length`` long."""
 
     def of_each_in_block(self, x: Map, axis: int) -> Map:
         """An element per block for all elements of the block."""

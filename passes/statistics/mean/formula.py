@@ -9,7 +9,7 @@ Nothing grows with the axis, so float32, bfloat16 and float16 keep what they can
 from __future__ import annotations
 
 from passes.operators.grid_nodes import spacing
-from passes.words.window_blocks import Blocks, blocks_of, is_before, moves_of
+from passes.words.window_blocks import Blocks, blocks_of, is_before, moves_of, with_surplus
 from passes.words.words import COLUMNS, END, ROWS, Map, Size, Words
 
 
@@ -37,12 +37,13 @@ def _means_along(w: Words, x: Map, axis: int, window: int) -> tuple[Map, Size]:
     of_fewer = w.quotient(w.add(w.numbers(w.number(1)), window), k)
     at_starts = w.multiply(w.between(pooled, axis, 0, number), w.weights(of_fewer, x))
     changes = w.subtract(w.between(x, axis, k, END), w.between(x, axis, 0, moves))
-    missing = w.less(w.times(number, cut.length), moves)
-    changes = w.in_blocks(w.padded(changes, axis, w.padding(missing), 0.0), axis, cut.length)
+    windows, in_blocks = w.more(moves, 1), w.times(number, cut.length)
+    changes = w.padded(changes, axis, w.padding(w.less(in_blocks, moves)), 0.0)
+    changes = w.in_blocks(changes, axis, cut.length)
     earlier = is_before(w, w.numbers(w.number(cut.length)), cut.length)
     since_start = w.weighed(changes, w.weights(w.quotient(earlier, k), x), axis)
-    means = w.flat(w.add(since_start, w.of_each_in_block(at_starts, axis)), axis)
-    return means, w.more(moves, 1)
+    means = w.add(since_start, w.of_each_in_block(at_starts, axis))
+    return w.flat(means, axis, with_surplus(w, windows, in_blocks)), windows
 
 
 def grid_mean(w: Words, x: Map, window_height: int, window_width: int, ratio: int) -> Map:

@@ -231,10 +231,10 @@ class Onnx:
             return op.Reshape(x, integers(0, 0, 0, -1, length))
         return op.Reshape(x, op.Concat(integers(0, 0, -1, length), self.size(x, COLUMNS), axis=0))
 
-    def flat(self, blocks: Map, axis: int) -> Map:
+    def flat(self, blocks: Map, axis: int, length: Size) -> Map:
         if axis == COLUMNS:
-            return op.Reshape(blocks, integers(0, 0, 0, -1))
-        return op.Reshape(blocks, op.Concat(integers(0, 0, -1), self.size(blocks, -1), axis=0))
+            return op.Reshape(blocks, op.Concat(integers(0, 0, 0), length, axis=0))
+        return op.Reshape(blocks, op.Concat(integers(0, 0), length, self.size(blocks, -1), axis=0))
 
     def of_each_in_block(self, x: Map, axis: int) -> Map:
         return op.Unsqueeze(x, integers(axis + 1))
