@@ -188,8 +188,8 @@ class _Axis:
         k is written so that ``maps`` is seen to be longer (:func:`passes.words.window_blocks.moves_of`).
         """
         w, s = self.w, self.cut.length
-        whole = w.times(self.full, s)
-        k = w.more(whole, w.smaller(w.less(self.k, whole), s))
+        longest = w.more(w.times(self.full, s), s)
+        k = w.less(longest, w.larger(w.less(longest, self.k), 0))
         start = w.more(k, w.times(first, s))
         maps = self._between(start, w.more(start, w.times(number, s)))
         return self._weighed(centre, maps, self._weights(earlier))
