@@ -161,7 +161,8 @@ def _free_sizes(program: ExportedProgram, images: list[fx.Node], multiple: int) 
 def _source_index(graph: fx.Graph, size: fx.Node, multiple: int, minimum: int) -> fx.Node:
     """The row (or column) of the image that each row of the padded image shows.
 
-    Without |d|: OpenVINO takes the absolute value of constant whole numbers for the numbers themselves.
+    Without |d|: OpenVINO takes the absolute value of constant whole numbers for the numbers themselves. The padded size
+    is written as no less than ``size``: onnxruntime's symbolic shape inference takes a crop for the whole map otherwise.
     """
     call = graph.call_function
     padded = size
@@ -170,6 +171,8 @@ def _source_index(graph: fx.Graph, size: fx.Node, multiple: int, minimum: int) -
         padded = call(operator.mul, (count, multiple))
     if minimum > multiple:
         padded = call(torch.sym_max, (padded, minimum))
+    missing = call(torch.sym_max, (call(operator.sub, (padded, size)), 0))
+    padded = call(operator.add, (size, missing))
     last = call(operator.sub, (size, 1))
     position = call(_ATEN.arange.default, (padded,), {"device": torch.device("cpu"), "pin_memory": False})
     behind = call(_ATEN.sub.Tensor, (position, last))
