@@ -161,8 +161,9 @@ def _free_sizes(program: ExportedProgram, images: list[fx.Node], multiple: int) 
 def _source_index(graph: fx.Graph, size: fx.Node, multiple: int, minimum: int) -> fx.Node:
     """The row (or column) of the image that each row of the padded image shows.
 
-    Without |d|: OpenVINO takes the absolute value of constant whole numbers for the numbers themselves. The padded size
-    is written as no less than ``size``: onnxruntime's symbolic shape inference takes a crop for the whole map otherwise.
+    Without |d|: OpenVINO takes the absolute value of constant whole numbers for the numbers themselves. The padded
+    size is written as no less than ``size``: onnxruntime's symbolic shape inference takes a crop for the whole map
+    otherwise.
     """
     call = graph.call_function
     padded = size
