@@ -156,12 +156,12 @@ class _Axis:
     def _of_centre(self, is_whole: Index, j: Index, own: int) -> Any:
         """[1, blocks]: the weights of c. Without a whole block it is the mean of the one a window begins in."""
         w = self.w
-        whole = w.less(self.full, own)
+        s, whole = self.cut.length, w.less(self.full, own)
+        has_none = w.smaller(w.larger(w.less(w.number(1), whole), 0), 1)
         is_first = w.clamped(_until(w, 1, j), 0, 1)
-        is_alone = w.multiply(is_first, w.smaller(w.larger(w.less(w.number(1), whole), 0), 1))
-        of_whole = w.quotient(is_whole, w.larger(whole, 1))
-        of_first = w.quotient(w.multiply(is_alone, self.cut.length), w.smaller(self.size, self.cut.length))
-        return self._row(w.add(of_whole, of_first))
+        numerator = w.add(is_whole, w.multiply(is_first, w.times(has_none, s)))
+        denominator = w.larger(whole, w.times(has_none, w.smaller(self.size, s)))
+        return self._row(w.quotient(numerator, denominator))
 
     def _of_rest(self, centre: Map, first: Size, number: Size) -> tuple[Map, Map]:
         """Of the elements behind the last whole block; a map smaller than its window always has some."""
