@@ -10,7 +10,7 @@ Result     x [N, C, H, W], any H, W >= 1
 
 with H' = max(minimum, ceil(H / multiple) * multiple). Row i of the padded image is row
 
-    max(0, H - 1 + min(d, -d)),     d = i - (H - 1),     0 <= i < H'
+    H - 1 + max(1 - H, min(d, -d)),     d = i - (H - 1),     0 <= i < H'
 
 of the image: itself for i < H, then reflected about the last row down to the first, which then repeats. That
 is spandrel's rule (``spandrel.__helpers.size_req.pad_tensor``): reflect as far as that goes, then replicate.
@@ -161,9 +161,9 @@ def _free_sizes(program: ExportedProgram, images: list[fx.Node], multiple: int) 
 def _source_index(graph: fx.Graph, size: fx.Node, multiple: int, minimum: int) -> fx.Node:
     """The row (or column) of the image that each row of the padded image shows.
 
-    Without |d|: OpenVINO takes the absolute value of constant whole numbers for the numbers themselves. The padded
-    size is written as no less than ``size``: onnxruntime's symbolic shape inference takes a crop for the whole map
-    otherwise.
+    Runtimes decide how it is written. OpenVINO takes the absolute value of constant whole numbers for the numbers
+    themselves, and OpenCV clamps none; a padded size that is not seen to be ``size`` or more is the end of every crop
+    to onnxruntime's symbolic shape inference.
     """
     call = graph.call_function
     padded = size
@@ -178,8 +178,8 @@ def _source_index(graph: fx.Graph, size: fx.Node, multiple: int, minimum: int) -
     position = call(_ATEN.arange.default, (padded,), {"device": torch.device("cpu"), "pin_memory": False})
     behind = call(_ATEN.sub.Tensor, (position, last))
     nearer = call(_ATEN.minimum.default, (behind, call(_ATEN.neg.default, (behind,))))
-    mirrored = call(_ATEN.add.Tensor, (nearer, last))
-    return call(_ATEN.clamp.default, (mirrored, 0))
+    first = call(_ATEN.slice.Tensor, (behind, 0, 0, 1))
+    return call(_ATEN.add.Tensor, (call(_ATEN.maximum.default, (nearer, first)), last))
 
 
 def _crop_outputs(program: ExportedProgram, extents: Sequence[Extents | None], sizes: list[fx.Node]) -> None:
