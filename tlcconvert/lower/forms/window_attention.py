@@ -60,12 +60,10 @@ def window_attention(
         scores = op.Div(op.Div(scores, _transpose(q_norms)), k_norms)
     attention = activated(scaled(scores, _per_window(temperature), scale), activation)
 
-    flat_key = ("flat", size_name(maps[0], 0), image, heads, c_q)
-    flat = shared(maps[0], flat_key, lambda: _flat_shapes(grid, batch, heads, c_q))
     mixings = _over_cells(_transpose(attention), grid, c_k, c_q)
     outputs = [
-        op.Reshape(op.MatMul(pixels, mixing), rows, allowzero=1)
-        for pixels, mixing, rows in zip(v, mixings, flat, strict=True)
+        op.Reshape(op.MatMul(pixels, mixing), integers(0, 0, -1, c_q))
+        for pixels, mixing in zip(v, mixings, strict=True)
     ]
     places = shared(maps[0], ("places", image, heads), lambda: _places_of_heads(grid, heads))
     attended = op.Gather(op.Reshape(op.Concat(*outputs, axis=2), integers(0, -1, c_q)), places, axis=1)
@@ -100,11 +98,6 @@ def _places_of_heads(grid: Grid, heads: int) -> ir.Value:
     """int64 [H*W*heads], where each pixel of each head stands in the groups' concatenation, pixels outermost."""
     starts = op.Mul(integers(*range(heads)), grid.number)
     return op.Reshape(op.Add(op.Unsqueeze(grid.places, integers(1)), starts), integers(-1))
-
-
-def _flat_shapes(grid: Grid, batch: ir.Value, heads: int, c: int) -> list[ir.Value]:
-    """The shape [N, heads, pixels of the group, c] of each group."""
-    return [op.Concat(batch, integers(heads), group.number, integers(c), axis=0) for group in grid.groups]
 
 
 def _over_windows(groups: list[ir.Value], grid: Grid, r: int, s: int) -> ir.Value:

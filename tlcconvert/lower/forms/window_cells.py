@@ -14,7 +14,7 @@ gives three families of equally long cells, so that each family is one regular t
     | m      | n     | i*step + ov                          |
     | r      | n - 1 | (i+1)*step - r, plus ov from i = n-2 |
 
-A family of length 0 has no cells.
+A family of length 0 has no cells; each would be of one pixel, as some runtimes take an extent of 0 for another axis.
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ def window_cells(size: ir.Value, window: int) -> Cells:
         (starts(m, n, ov, r, n), m),
         (starts(r, last, op.Sub(step, r), ov, op.Sub(n, integers(2))), r),
     ]
-    pixels = [op.Add(op.Unsqueeze(start, integers(1)), numbers(length)) for start, length in families]
+    pixels = [
+        op.Add(op.Unsqueeze(start, integers(1)), numbers(op.Max(length, integers(1))))
+        for start, length in families
+    ]
     window_starts = op.Unsqueeze(op.Min(op.Mul(numbers(n), step), free), integers(1))
     return Cells(pixels, [covered(start, window_starts, k) for start, _ in families], n)
 

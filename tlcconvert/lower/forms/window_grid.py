@@ -17,17 +17,15 @@ from tlcconvert.lower.forms.window_cells import Cells, mean_over_windows, window
 
 @dataclass(frozen=True)
 class Group:
-    """``rows`` x ``columns`` cells of ``area`` pixels each; any of the three may be 0.
+    """``rows`` x ``columns`` cells of ``area`` pixels each; there may be none.
 
     Attributes:
         pixels: int64 [rows, columns, area], flat numbers y*W + x of each cell's pixels.
-        number: int64 integers(1), pixels in the group.
         ones: float32 [rows, columns, 1, area].
         mean: float32 [rows, columns, n_columns], averages over the window columns of each cell.
     """
 
     pixels: ir.Value
-    number: ir.Value
     ones: ir.Value
     mean: ir.Value
 
@@ -93,7 +91,7 @@ def _group(rows: ir.Value, columns: ir.Value, column_mean: ir.Value, width: ir.V
     pixels = op.Reshape(scattered, op.Concat(cells, area, axis=0), allowzero=1)
     ones = op.Expand(op.Constant(value_float=1.0), op.Concat(cells, integers(1), area, axis=0))
     mean = op.Expand(column_mean, op.Concat(_length(rows, 0), integers(1, 1), axis=0))
-    return Group(pixels, op.ReduceProd(op.Concat(cells, area, axis=0), keepdims=1), ones, mean)
+    return Group(pixels, ones, mean)
 
 
 def _places(groups: list[Group], number: ir.Value) -> ir.Value:
