@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,13 @@ _PLACE = ("nn_module_stack", "stack_trace")
 def place_of(node: fx.Node) -> dict[str, Any]:
     """What ``node.meta`` says of the module and the line it comes from, as :func:`passes.program.where` reads it."""
     return {key: node.meta[key] for key in _PLACE if key in node.meta}
+
+
+def place_new_nodes(graph: fx.Graph, known: Collection[fx.Node], name: str) -> None:
+    """Lets the nodes of ``graph`` that are not ``known`` say that they belong to a part ``name`` of no module."""
+    for node in graph.nodes:
+        if node not in known:
+            node.meta["nn_module_stack"] = {name: (name, name)}
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from tlcconvert.lower.fourier_products import FOURIER
 from tlcconvert.lower.known_ratios import resize_by_known_ratios
 from tlcconvert.lower.local_decomposition import decompose
 from tlcconvert.lower.moments_axis_by_axis import MOMENTS, sums_a_map
+from tlcconvert.lower.readable_names import name_by_place
 from tlcconvert.process_state.silence import silence
 from tlcconvert.torch_internals.promote_types_once import promote_types_once
 from tlcconvert.torch_internals.run_decompositions import Table, decompose_by
@@ -144,11 +145,12 @@ def _count_axes_from_the_front(program: ExportedProgram) -> PassResult:
 
 
 def _simplified(model: ir.Model) -> ir.Model:
-    """Shape arithmetic done once and constants folded.
+    """Shape arithmetic done once, constants folded, and everything named by its place.
 
     These are the exporter's own optimisations without its pattern rewriter, whose time grows with the square of
     the number of nodes and which changes nothing onnxruntime would not change itself.
     """
+    weights = set(model.graph.initializers)
     number_bodies(model.graph)
     optimizer.inline(model)
     optimizer.fold_constants(model)
@@ -161,10 +163,10 @@ def _simplified(model: ir.Model) -> ir.Model:
         common.CommonSubexpressionEliminationPass(),
     )(model).model
     _lay_out_weights(model)
-    share_and_name = ir.passes.Sequential(
-        common.DeduplicateHashedInitializersPass(), common.OutputFixPass(), common.NameFixPass()
-    )
-    return share_and_name(model).model
+    share = ir.passes.Sequential(common.DeduplicateHashedInitializersPass(), common.OutputFixPass())
+    model = share(model).model
+    name_by_place(model, weights)
+    return model
 
 
 def _lay_out_weights(model: ir.Model) -> None:

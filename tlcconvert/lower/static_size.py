@@ -64,7 +64,11 @@ def without_shape_arithmetic(model: onnx.ModelProto) -> onnx.ModelProto:
             common.RemoveUnusedNodesPass(),
             common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
         )
-        model = ir.to_proto(clean(inferred).model)
+        folded = clean(inferred).model
+        for value in folded.graph.initializers.values():
+            # What was inferred of a size before it was folded would be believed sooner than the number.
+            value.shape = None if value.const_value is None else ir.Shape(value.const_value.shape.numpy())
+        model = ir.to_proto(folded)
     raise CaptureError(
         "A size in it is only known at run time, so no file of one size can be made: leave --static out."
     )

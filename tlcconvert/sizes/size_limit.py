@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch.export import ExportedProgram
 
+from passes.emitter import place_new_nodes
 from passes.program import refresh, user_inputs
 from passes.result import PassResult, Rewrite
 from tlcconvert.errors import InputError
@@ -32,6 +33,7 @@ def limit_sizes(program: ExportedProgram, maximum: int) -> PassResult:
     image = user_inputs(program)[0]
     readers = list(image.users)
     graph = program.graph
+    known = set(graph.nodes)
     with graph.inserting_before(user_inputs(program)[-1].next):
         sizes = [graph.call_function(_ATEN.sym_size.int, (image, axis)) for axis in range(4)]
         limited = [graph.call_function(torch.sym_min, (size, maximum)) for size in sizes[2:]]
@@ -41,6 +43,7 @@ def limit_sizes(program: ExportedProgram, maximum: int) -> PassResult:
     checked.meta["val"] = image.meta["val"]
     for reader in readers:
         reader.replace_input_with(image, checked)
+    place_new_nodes(graph, known, "size_limit")
     refresh(program)
     return PassResult((Rewrite("image sizes", "<root>", "every size", f"up to {maximum} pixels on a side"),))
 

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
+from passes.emitter import place_new_nodes
 from passes.program import fake_mode, refresh, user_inputs
 from passes.result import PassResult, Rewrite
 from passes.torch_internals.names import DimDynamic, StatelessSymbolicContext, optimization_hint
@@ -70,6 +71,7 @@ def wrap_sizes(
     """
     if multiple <= 1 and minimum <= 1:
         return PassResult()
+    known = set(program.graph.nodes)
     images = _inputs_of_image_size(program)
     readers = {image: (image.meta["val"], list(image.users)) for image in images}
     _free_sizes(program, images, multiple)
@@ -84,6 +86,7 @@ def wrap_sizes(
             for user in users:
                 user.replace_input_with(image, padded)
     _crop_outputs(program, extents, sizes)
+    place_new_nodes(program.graph, known, "size_wrapper")
     refresh(program)
     accepted = f"multiples of {multiple} from {minimum} pixels on"
     return PassResult((Rewrite("image sizes", "<root>", accepted, "every size, padded and cropped"),))

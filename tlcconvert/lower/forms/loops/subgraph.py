@@ -46,10 +46,7 @@ def concatenated(times: ir.Value, body: Callable[[ir.Value], ir.Value], axis: in
 
 
 def number_bodies(graph: ir.Graph) -> None:
-    """Names the nodes and values of all bodies in ``graph`` in order, for equal graphs to have equal names.
-
-    A node's name is then its own among all: converters to half precision keep those of all bodies in one table.
-    """
+    """Names the values of all bodies in ``graph`` in order, for equal graphs to have equal names."""
     bodies = {node.graph: None for node in graph.all_nodes() if node.graph not in (graph, None)}
     values = [
         value
@@ -58,8 +55,6 @@ def number_bodies(graph: ir.Graph) -> None:
     ]
     for number, value in enumerate(values):
         value.name = f"body_{number}"
-    for number, node in enumerate(node for body in bodies for node in body):
-        node.name = f"body_node_{number}"
 
 
 def _recorded(body: Callable[[], Sequence[ir.Value]], inputs: Sequence[ir.Value]) -> tuple[ir.Graph, int]:
