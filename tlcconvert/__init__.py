@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tlcconvert.network.network_inputs import ExtraInput
     from tlcconvert.network.pixels import Pixels
     from tlcconvert.options import RoutingOptions
+    from tlcconvert.output.metadata_schema import Metadata, read_metadata
     from tlcconvert.target import Target
     from tlcconvert.verification.parity import Comparison, Parity
     from tlcconvert.verify import verify
@@ -35,6 +36,7 @@ __all__ = [
     "ConversionError",
     "ExtraInput",
     "InputError",
+    "Metadata",
     "Parity",
     "ParityError",
     "Pixels",
@@ -42,6 +44,7 @@ __all__ = [
     "StrictError",
     "Target",
     "convert",
+    "read_metadata",
     "verify",
 ]
 
@@ -54,6 +57,8 @@ _HOMES = {
     "ParityError": "errors",
     "StrictError": "errors",
     "ExtraInput": "network.network_inputs",
+    "Metadata": "output.metadata_schema",
+    "read_metadata": "output.metadata_schema",
     "Comparison": "verification.parity",
     "Parity": "verification.parity",
     "Pixels": "network.pixels",

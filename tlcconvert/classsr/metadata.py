@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version
 
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.classsr.costs import Costs
 from tlcconvert.classsr.patches import Grid
 from tlcconvert.network.pixels import Pixels
+from tlcconvert.output.metadata_schema import as_text
 from tlcconvert.sizes.output_extents import Extent, Extents
+from tlcconvert.target import Target
 
 
 def describe(
     network: ClassSR, grid: Grid, costs: Costs | None, pixels: Pixels, source_sha256: str
 ) -> dict[str, str]:
-    """Tool version, source, image, patches, and what a budget counts; JSON where a value is more than one word."""
+    """What :class:`tlcconvert.output.metadata_schema.Metadata` has for a ClassSR, as it is stored."""
     facts: dict[str, object] = {
         "tlcconvert_version": version("tlcconvert"),
         "source_sha256": source_sha256,
+        "target": Target.PORTABLE.value,
         "input_channels": network.colors,
         "output_channels": [network.colors],
         "scale": network.scale,
@@ -33,4 +35,4 @@ def describe(
         facts["color_order"] = pixels.color_order
     if costs is not None:
         facts |= {"cost_per_patch": list(costs.per_patch), "cost_unit": costs.unit}
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
+    return as_text(facts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -15,6 +14,7 @@ from passes.localize import Localized
 from tlcconvert.capture.capture import Captured
 from tlcconvert.network.pixels import Pixels
 from tlcconvert.options import Options
+from tlcconvert.output.metadata_schema import as_text
 from tlcconvert.sizes.output_extents import Extents
 
 
@@ -27,17 +27,7 @@ def describe(
     source_sha256: str,
     extents: Sequence[Extents | None],
 ) -> dict[str, str]:
-    """Tool version, source, sizes and every window; JSON where a value is more than one word.
-
-    ``base_size`` is the window in pixels of the image; it is of the train size rounded up to the network's
-    multiple, as ``train_size`` is. ``size_multiple`` and ``size_minimum`` are those of the graph in the file: with
-    ``size_wrapper`` true it takes every size all the same, and pads. The network itself accepts ``network_multiple``
-    and ``network_minimum``. A file refuses images above ``size_maximum`` on a side, where it has one.
-
-    ``output_channels`` and ``output_extents`` have an entry per output, the latter null for what is no image. An axis
-    of n pixels becomes floor((times * n + plus) / over) pixels, or, where there is a ``step``, step times that plus
-    ``shift``. ``scale`` is there only if the first image is exactly that many times as high and wide as the input.
-    """
+    """What :class:`tlcconvert.output.metadata_schema.Metadata` has for a network of one graph, as it is stored."""
     requirements = captured.requirements
     facts: dict[str, object] = {
         "tlcconvert_version": version("tlcconvert"),
@@ -68,12 +58,13 @@ def describe(
             "train_size": list(localized.training.train_size),
             "base_size": list(localized.training.base_size),
             "base_ratio": options.base_ratio,
+            "fast": options.fast,
             "windows": [
                 {"where": site.where, "kind": site.kind, "window": site.map.window}
                 for site in localized.sites
             ],
         }
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
+    return as_text(facts)
 
 
 def _output_channels(program: ExportedProgram) -> list[int]:
