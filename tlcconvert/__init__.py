@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tlcconvert.conversion import Conversion
     from tlcconvert.convert import convert
+    from tlcconvert.dtype import Dtype
     from tlcconvert.errors import (
         CaptureError,
         ConversionError,
@@ -34,6 +35,7 @@ __all__ = [
     "Comparison",
     "Conversion",
     "ConversionError",
+    "Dtype",
     "ExtraInput",
     "InputError",
     "Metadata",
@@ -51,6 +53,7 @@ __all__ = [
 _HOMES = {
     "Conversion": "conversion",
     "convert": "convert",
+    "Dtype": "dtype",
     "CaptureError": "errors",
     "ConversionError": "errors",
     "InputError": "errors",

@@ -27,7 +27,8 @@ class Conversion:
 
     Attributes:
         model: the ONNX model.
-        module: the converted network in eager PyTorch: [N, C, H, W] float32 in, flattened outputs.
+        module: the converted network in eager PyTorch: [N, C, H, W] float32 in, flattened outputs; float32 also
+            where the model is float16.
         journal: every step that was run, with what it did.
         left_global: statistics that still depend on the whole image, with the reason.
         parity: the comparisons the model passed.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import onnx
 from onnxruntime import InferenceSession
 from torch import nn
 from torch.export import ExportedProgram
@@ -21,6 +22,7 @@ from tlcconvert.capture.narrowed_sizes import Permission
 from tlcconvert.capture.output_growth import images_kept, output_growth, padding_note
 from tlcconvert.classsr.from_options import convert_from_options
 from tlcconvert.conversion import Conversion
+from tlcconvert.dtype import Dtype
 from tlcconvert.errors import InputError, StrictError
 from tlcconvert.machine.memory_limit import refuse_what_does_not_fit
 from tlcconvert.machine.out_of_memory import memory_named, refuse_left_out
@@ -40,11 +42,18 @@ from tlcconvert.sizes.size_limit import refuse_larger
 from tlcconvert.sizes.size_requirements import SizeRequirements
 from tlcconvert.sizes.size_wrapper import SizeWrapper, serves_an_image
 from tlcconvert.stages import Stages
-from tlcconvert.verification.conversion import Subject, cheap_sizes, reach_of, verify_conversion
+from tlcconvert.verification.conversion import (
+    Subject,
+    cheap_sizes,
+    half_sizes,
+    reach_of,
+    verify_conversion,
+)
 from tlcconvert.verification.extents import demands
 from tlcconvert.verification.feature_map_memory import FeatureMapMemory
+from tlcconvert.verification.half import Rounded, compare_half, in_float32
 from tlcconvert.verification.parity import Parity
-from tlcconvert.verification.session import inference_session
+from tlcconvert.verification.session import callable_of, inference_session
 from tlcconvert.verification.twin import Twin
 
 
@@ -158,6 +167,7 @@ def _convert_captured(
         steps.run("localize", draft, journal)
         localized = _localized(journal)
         left_global = (localized or journal.of_step("audit")).skipped
+    _refuse_large_half(draft, options)
     _refuse_sizes_without_memory(program, options)
     if options.strict and left_global:
         raise StrictError(_still_global(left_global))
@@ -169,6 +179,7 @@ def _convert_captured(
         converted = runnable(program)
         draft.axes = _axis_names(program)
         draft.metadata = describe(captured, program, options, pixels, localized, sha256, extents)
+        half = _half(steps, draft, journal) if options.dtype is Dtype.FLOAT16 else None
         steps.run("write", draft, journal)
         tried, assumed = ((), ()) if options.static_size else guards.sizes_to_try()
     assert draft.model is not None
@@ -198,6 +209,10 @@ def _convert_captured(
         parity = verify_conversion(subject, options, stages.report, also_at=tried)
         unproven = tuple(f"the file relies on {guard}, at sizes too large to run" for guard in assumed)
         parity = Parity(parity.comparisons, parity.notes + unproven)
+        if half is not None:
+            stages.report("running the model in float16")
+            rounded = _compared_in_half(half, subject, options, half_sizes(parity, subject, options))
+            parity = Parity(parity.comparisons + rounded.comparisons, parity.notes)
     exported = None
     if options.exported_program:
         with stages("program"):
@@ -209,7 +224,7 @@ def _convert_captured(
     parity = Parity(parity.comparisons, parity.notes + captured.notes + output_notes)
     parity.raise_for_mismatch()
     return Conversion(
-        model=model,
+        model=model if half is None else _model(half),
         module=converted,
         journal=tuple(journal.entries),
         left_global=left_global,
@@ -219,6 +234,39 @@ def _convert_captured(
         weights=weights,
         program=exported,
     )
+
+
+def _half(steps: Pipeline, draft: Draft, journal: Journal) -> Draft:
+    """What ``draft``, which nothing is written of, is in float16, written."""
+    half = Draft(with_own_graph(draft.program), metadata=draft.metadata, axes=draft.axes)
+    steps.run("half", half, journal)
+    steps.run("write", half, journal)
+    return half
+
+
+def _compared_in_half(
+    half: Draft, subject: Subject, options: Options, sizes: Sequence[tuple[int, int, int]]
+) -> Parity:
+    session = inference_session(_model(half).SerializeToString())
+    return compare_half(
+        in_float32(callable_of(session), options.io),
+        in_float32(Rounded(runnable(half.program)).run, options.io),
+        callable_of(subject.open_session()),
+        subject.captured.inputs,
+        sizes,
+    )
+
+
+def _model(draft: Draft) -> onnx.ModelProto:
+    assert draft.model is not None
+    return draft.model
+
+
+def _refuse_large_half(draft: Draft, options: Options) -> None:
+    if options.dtype is Dtype.FLOAT16 and draft.weights is not None:
+        raise InputError(
+            "The network has more than 2 GB of weights, which are not converted to float16: leave out --dtype."
+        )
 
 
 def _twin(unlocalized: ExportedProgram, options: Options, facts: NetworkFacts) -> Twin:

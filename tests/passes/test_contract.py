@@ -14,7 +14,7 @@ import passes
 from passes.result import PassResult
 from tlcconvert.pipeline import steps
 
-FOLDERS = ("simplify", "fold", "speed", "localize")
+FOLDERS = ("simplify", "fold", "speed", "localize", "precision")
 ROOT = Path(passes.__file__).parent
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import tlcconvert
 from tests.passes.localize.attention_networks import TransposedAttention
-from tlcconvert import Conversion, InputError, Target
+from tlcconvert import Conversion, Dtype, InputError, Target
 from tlcconvert.load import Network
 
 EIGHT_SIZES = [(1, 1), (7, 5), (16, 31), (48, 48), (49, 48), (33, 90), (75, 61), (96, 20)]
@@ -257,6 +257,10 @@ def test_windows_do_not_depend_on_how_the_network_was_captured() -> None:
         ({"train_size": 64, "base_ratio": float("nan")}, "base ratio"),
         ({"train_size": 64, "opset": 11}, "opset"),
         ({"train_size": 64, "target": "openvino"}, "Target.OPENVINO"),
+        ({"train_size": 64, "dtype": "float16"}, "Dtype.FLOAT16"),
+        ({"train_size": 64, "io": "float16"}, "Dtype.FLOAT16"),
+        ({"train_size": 64, "io": Dtype.FLOAT16}, "add --dtype float16"),
+        ({"train_size": 64, "dtype": Dtype.FLOAT16, "exported_program": True}, "leave out --dtype"),
         ({"train_size": 64, "output_index": 3}, "no output 3"),
         ({"train_size": 64, "output_index": 0, "all_outputs": True}, "One output or all"),
         ({"train_size": 64, "static_size": (0, 8)}, "at least 1 pixel"),

@@ -50,7 +50,7 @@ def imports_shown() -> list[str]:
 
 PUBLIC = [
     "from tlcconvert import CaptureError, Comparison, Conversion, ConversionError, ExtraInput, InputError, Parity",
-    "from tlcconvert import ParityError, Pixels, RoutingOptions, StrictError, Target, convert, verify",
+    "from tlcconvert import Dtype, ParityError, Pixels, RoutingOptions, StrictError, Target, convert, verify",
     "from tlcconvert.architectures import register",
     "from tlcconvert.classsr import convert_classsr, multiply_adds",
     "from tlcconvert.load import Network, load_factory, load_network",

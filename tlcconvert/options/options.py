@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated
 
+from tlcconvert.dtype import Dtype
 from tlcconvert.errors import InputError
 from tlcconvert.network.network_inputs import ExtraInput
 from tlcconvert.network.pixels import Pixels
@@ -177,6 +178,19 @@ class Options:
             panel=Panel.FILE,
         ),
     ] = Target.PORTABLE
+    dtype: Annotated[
+        Dtype,
+        "what weights and most of the file's operations are; statistics and norms are float32 in any case.",
+        Flag(
+            "Precision of weights and most operations; statistics and norms keep float32.",
+            panel=Panel.FILE,
+        ),
+    ] = Dtype.FLOAT32
+    io: Annotated[
+        Dtype,
+        "what the file takes and returns; ``Dtype.FLOAT16`` only with ``dtype=Dtype.FLOAT16``.",
+        Flag("Precision of images and outputs.", panel=Panel.FILE),
+    ] = Dtype.FLOAT32
     opset: Annotated[
         int,
         "18 to 24.",
@@ -246,6 +260,7 @@ class Options:
         if not isinstance(self.target, Target):
             targets = ", ".join(f"Target.{target.name}" for target in Target)
             raise InputError(f"The target is one of {targets}, not {self.target!r}.")
+        self._judge_precision()
         if self.opset not in _OPSETS:
             raise InputError(f"The opset is one of {_OPSETS[0]} to {_OPSETS[-1]}, not {self.opset}.")
         if self.all_outputs and self.output_index is not None:
@@ -259,6 +274,21 @@ class Options:
         for size in (*self.verify_sizes, *filter(None, [self.static_size])):
             if len(size) not in (2, 3) or min(size) < 1:
                 raise InputError(f"A size is HxW or NxHxW of at least 1 pixel each, not {_by(size)}.")
+
+    def _judge_precision(self) -> None:
+        for name, dtype in (("dtype", self.dtype), ("io", self.io)):
+            if not isinstance(dtype, Dtype):
+                dtypes = ", ".join(f"Dtype.{each.name}" for each in Dtype)
+                raise InputError(f"The {name} is one of {dtypes}, not {dtype!r}.")
+        if self.io is Dtype.FLOAT16 and self.dtype is not Dtype.FLOAT16:
+            raise InputError(
+                "Images in float16 are for files that compute in it: add --dtype float16, or leave out --io."
+            )
+        if self.dtype is Dtype.FLOAT16 and self.exported_program:
+            raise InputError(
+                "A .pt2 program is float32, and whoever compiles it chooses its precision: leave out --dtype, "
+                "or write an .onnx file."
+            )
 
 
 def _by(size: Sequence[int]) -> str:

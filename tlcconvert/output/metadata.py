@@ -41,6 +41,8 @@ def describe(
         "network_minimum": captured.accepted.minimum,
         "size_wrapper": options.size_wrapper,
         "target": options.target.value,
+        "dtype": options.dtype.value,
+        "io": options.io.value,
     }
     scale = next((output.scale for output in extents if output is not None), None)
     if scale is not None:

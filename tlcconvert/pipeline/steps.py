@@ -4,6 +4,7 @@ fold       exact on the global network
 localize   the one inexact stage, by design
 speed      exact, for one runtime
 wrap       sizes the network does not accept
+half       float16, where asked for
 write      ONNX
 """
 
@@ -19,6 +20,7 @@ from passes.fold.affine_region import affine_regions
 from passes.fold.batch_norm import batch_norm, norms_before_layers
 from passes.fold.transposed_convolution import transposed_convolution
 from passes.localize import Training, audit, localize
+from passes.precision.half_precision import half_precision
 from passes.result import PassResult
 from passes.simplify.constant_numbers import constant_numbers
 from passes.simplify.exact_constants import forget_exact
@@ -37,6 +39,7 @@ from passes.speed.split_convolution import split_convolution
 from passes.speed.square import square
 from passes.speed.squeeze_first import squeeze_first
 from passes.speed.whole_channel_blocks import whole_channel_blocks
+from tlcconvert.dtype import Dtype
 from tlcconvert.lower.external_weights import external_weights
 from tlcconvert.lower.forms import ON_A_CPU
 from tlcconvert.lower.lower import lower
@@ -143,6 +146,7 @@ def pipeline(options: Options, network: NetworkFacts) -> Pipeline:
         "localize": _localize(options, network.requirements),
         "speed": tuple(_SPEED[name] for name in SPEED[options.target]),
         "wrap": (*_wrap(options, network), _computed_weights(network.original)),
+        "half": _half(options),
         "write": _write(options, network),
     }
     return Pipeline(stages).without(options.without)
@@ -191,6 +195,20 @@ def _wrap(options: Options, network: NetworkFacts) -> tuple[Step, ...]:
         because = "after sizes are wrapped: the limit is one of the file's images"
         steps.append(_pass(limited, because, name="limit_sizes", is_required=True))
     return tuple(steps)
+
+
+def _half(options: Options) -> tuple[Step, ...]:
+    """For a second file beside the one in float32, which proves all but the rounding."""
+    if options.dtype is not Dtype.FLOAT16:
+        return ()
+
+    def halved(program: ExportedProgram) -> PassResult:
+        return half_precision(program, is_half_outside=options.io is Dtype.FLOAT16)
+
+    because = (
+        "on the program, where a norm is one operation and sizes are known; after all that reads weights"
+    )
+    return (_pass(halved, because, name="half_precision", is_required=True),)
 
 
 def _write(options: Options, network: NetworkFacts) -> tuple[Step, ...]:

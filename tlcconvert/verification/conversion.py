@@ -26,6 +26,7 @@ from tlcconvert.verification.compare import Trial, expected_at
 from tlcconvert.verification.cost import GraphCost
 from tlcconvert.verification.extents import Demands, with_windows
 from tlcconvert.verification.feature_map_memory import FeatureMapMemory
+from tlcconvert.verification.half import PHOTOGRAPH
 from tlcconvert.verification.parity import Parity
 from tlcconvert.verification.session import callable_of
 from tlcconvert.verification.sizes import (
@@ -157,6 +158,18 @@ def cheap_sizes(parity: Parity, reach: Reach) -> list[Size]:
     """Where another file of the same network is compared: the sizes of ``parity``, the dear ones left out."""
     sizes = parity.sizes(ONNX)
     return [size for size in sizes if reach.cost(*size) <= budget.BUDGET / 8] or sizes[:2]
+
+
+def half_sizes(parity: Parity, subject: Subject, options: Options) -> list[Size]:
+    """Where the file in float16 is compared with that in float32: the photograph's size, and those that are cheap.
+
+    Sizes people run prove long sums, which both files have in float32.
+    """
+    if options.static_size is not None:
+        return parity.sizes(ONNX)
+    own = _rounded([PHOTOGRAPH], _taken(options, subject.captured.requirements))
+    cheap = [size for size in cheap_sizes(parity, subject.reach) if size[1:] not in budget.REAL_SIZES]
+    return list(dict.fromkeys([*own, *cheap]))
 
 
 def _joined(*parities: Parity) -> Parity:

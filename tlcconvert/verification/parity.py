@@ -15,7 +15,7 @@ class Comparison:
     Attributes:
         what: which two, e.g. ``"onnx / converted"``.
         batch, height, width: size of the input in images and pixels.
-        error: largest absolute difference.
+        error: largest absolute difference; of a file in float16 the root mean square.
         magnitude: scale of the output, the largest absolute value of the reference.
         bound: the largest ``relative_error`` that passes.
         note: why it failed where that is not the error, or why the bound is what it is.

@@ -22,13 +22,21 @@ from tlcconvert.options.numbers_as_text import whole_number
 from tlcconvert.options.option import Option, options_of
 
 NEEDED = ["--train-size", "64", "-o", "out.onnx"]
-COMPANIONS = {"factory": [], "weights": ["--model", "a:b"], "costs": ["--knobs"], "calibrate": ["--knobs"]}
+COMPANIONS = {
+    "factory": [],
+    "weights": ["--model", "a:b"],
+    "costs": ["--knobs"],
+    "calibrate": ["--knobs"],
+    "io": ["--dtype", "float16"],
+}
 """What an option needs beside it, where that is not a model file or nothing."""
 TEXTS = {
     "train_size": "256x384",
     "static_size": "72x128",
     "verify_sizes": "64x64,2x31x40",
     "target": "openvino",
+    "dtype": "float16",
+    "io": "float16",
     "opset": "20",
     "base_ratio": "2.5",
 }

@@ -14,7 +14,7 @@ from spandrel.architectures.NAFNet import NAFNet
 from torch import nn
 
 import tlcconvert
-from tlcconvert import Conversion, InputError, Target
+from tlcconvert import Conversion, Dtype, InputError, Target
 from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.options import Options
 from tlcconvert.pipeline import NetworkFacts, Pipeline, pipeline
@@ -54,6 +54,7 @@ PIPELINES = {
     "onnxruntime-cpu": steps_of(target=Target.ONNXRUNTIME_CPU),
     "openvino": steps_of(target=Target.OPENVINO),
     "tensorrt": steps_of(target=Target.TENSORRT, static_size=(32, 48)),
+    "float16": steps_of(dtype=Dtype.FLOAT16),
     "nothing local": steps_of(localize_statistics=False),
     "nothing folded": steps_of(fold_branches=False),
 }

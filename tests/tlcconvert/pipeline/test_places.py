@@ -13,7 +13,7 @@ from torch import nn
 
 import tlcconvert
 from passes.program import where
-from tlcconvert import Target
+from tlcconvert import Dtype, Target
 from tlcconvert.architectures.hinet.network import HINet
 from tlcconvert.pipeline import Draft, Entry, Journal
 
@@ -66,6 +66,7 @@ ONCE = {"verify_sizes": ((32, 48),)}
 CONVERSIONS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any]]] = {
     "NAFNet": (nafnet, ONCE),
     "NAFNet, fast": (nafnet, {"fast": True, **ONCE}),
+    "NAFNet in float16": (nafnet, {"dtype": Dtype.FLOAT16, **ONCE}),
     "NAFNet for TensorRT": (nafnet, {"target": Target.TENSORRT, "static_size": (32, 48)}),
     "Restormer block": (restormer_block, ONCE),
     "HINet": (hinet, {"output_index": 1, **ONCE}),

@@ -1,0 +1,1 @@
+"""Programs that compute in half precision where that loses nothing that is seen."""
