@@ -139,4 +139,6 @@ MEANS: frozenset[Any] = frozenset({aten.mean.dim, tlc.grid_mean.default, tlc.loc
 
 DIFFERENCES: frozenset[Any] = frozenset({aten.sub.Tensor, aten.rsub.Tensor})
 
+QUOTIENTS: frozenset[Any] = frozenset({aten.div.Tensor})
+
 TO_PIXELS: frozenset[Any] = frozenset({tlc.grid_spread.default, tlc.nearest.default, tlc.replicate.default})

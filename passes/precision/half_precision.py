@@ -38,8 +38,7 @@ def half_precision(program: ExportedProgram, *, is_half_outside: bool = False) -
     halved = {node for node in operations if node not in protected}
     if is_half_outside:
         halved |= {node for node in inputs if is_real(node)}
-    casts = _Casts(program, state(program))
-    stored = casts.weights_of_products(operations)
+    casts = _Casts.of(program, operations)
     readers = [node for node in program.graph.nodes if node.op in ("call_function", "output")]
     mode = fake_mode(program)
     with mode:
@@ -51,7 +50,7 @@ def half_precision(program: ExportedProgram, *, is_half_outside: bool = False) -
         is_half = is_half_outside if reader.op == "output" else reader in halved
         for source in reader.all_input_nodes:
             if tensors_in(source) and all(t.dtype in (_HALF, _FULL) for t in tensors_in(source)):
-                reader.replace_input_with(source, casts.of(source, _HALF if is_half else _FULL, stored))
+                reader.replace_input_with(source, casts.value(source, _HALF if is_half else _FULL, reader))
     refresh(program)
     after = f"float16, {len(protected)} of {len(operations)} operations in float32"
     return PassResult((Rewrite("precision", "<root>", "float32", after),))
@@ -72,49 +71,56 @@ def _takes_any(reader: fx.Node) -> bool:
 
 @dataclass
 class _Casts:
-    """Every value in the other type, made when it is first asked for."""
+    """Every value in the other type, made when it is first asked for.
+
+    Attributes:
+        tensors: parameters and constants by the name of their placeholder.
+        stored: those that are stored in float16 whoever reads them.
+    """
 
     program: ExportedProgram
     tensors: dict[str, torch.Tensor]
+    stored: set[fx.Node]
     made: dict[tuple[fx.Node, torch.dtype], fx.Node] = field(default_factory=dict)
 
-    def weights_of_products(self, operations: list[fx.Node]) -> set[fx.Node]:
-        """Parameters that are stored in float16 whoever reads them."""
-        return {
+    @classmethod
+    def of(cls, program: ExportedProgram, operations: list[fx.Node]) -> _Casts:
+        tensors = state(program)
+        read = {source for node in operations if node.target in PRODUCTS for source in node.all_input_nodes}
+        stored = {
             source
-            for node in operations
-            if node.target in PRODUCTS
-            for source in node.all_input_nodes
-            if is_real(source) and self._is_rounded_whoever_reads_it(source)
+            for source in read
+            if source.name in tensors and is_real(source) and _is_weight(tensors[source.name])
         }
+        return cls(program, tensors, stored)
 
-    def _is_rounded_whoever_reads_it(self, source: fx.Node) -> bool:
-        """Of a sum written as a product, 1/96 must stay what it is."""
-        tensor = self.tensors.get(source.name)
-        return tensor is not None and tensor.dim() > 1 and not is_row_of_ones(tensor)
-
-    def of(self, source: fx.Node, dtype: torch.dtype, stored: set[fx.Node]) -> fx.Node:
-        is_stored_in_half = source in stored
-        if not is_stored_in_half and tensors_in(source)[0].dtype == dtype:
+    def value(self, source: fx.Node, dtype: torch.dtype, reader: fx.Node) -> fx.Node:
+        """``source`` as ``dtype``, for ``reader`` and whoever asks after it."""
+        if source not in self.stored and tensors_in(source)[0].dtype == dtype:
             return source
         key = (source, dtype)
         if key not in self.made:
-            self.made[key] = self._made(source, dtype, is_stored_in_half)
+            self.made[key] = self._made(source, dtype, reader)
         return self.made[key]
 
-    def _made(self, source: fx.Node, dtype: torch.dtype, is_stored_in_half: bool) -> fx.Node:
+    def _made(self, source: fx.Node, dtype: torch.dtype, reader: fx.Node) -> fx.Node:
         tensor = self.tensors.get(source.name) if source.op == "placeholder" else None
         if tensor is not None and dtype == _HALF:
             return add_parameter(self.program, f"{source.name.removeprefix('p_')}_half", tensor.to(_HALF))
-        if is_stored_in_half:
-            source = self.of(source, _HALF, {source})
-        return self._cast(source, dtype)
+        if source in self.stored:
+            source = self.value(source, _HALF, reader)
+        return self._cast(source, dtype, reader)
 
-    def _cast(self, source: fx.Node, dtype: torch.dtype) -> fx.Node:
+    def _cast(self, source: fx.Node, dtype: torch.dtype, reader: fx.Node) -> fx.Node:
         graph = self.program.graph
         is_fed = source.op == "placeholder"
-        place = [node for node in graph.nodes if node.op == "placeholder"][-1] if is_fed else source
-        with graph.inserting_after(place):
+        before = [node for node in graph.nodes if node.op == "placeholder"][-1] if is_fed else source
+        with graph.inserting_after(before):
             node = graph.call_function(torch.ops.aten._to_copy.default, (source,), {"dtype": dtype})
-        node.meta |= place_of(source)
+        node.meta |= place_of(source) or place_of(reader)
         return node
+
+
+def _is_weight(tensor: torch.Tensor) -> bool:
+    """Of a sum written as a product, 1/96 must stay what it is."""
+    return tensor.dim() > 1 and not is_row_of_ones(tensor)

@@ -8,7 +8,8 @@ A node is *protected* if
    convolution: in an area at level 70 +- 0.1, float16 has three values;
 3. it only moves or combines element by element, between protected nodes on both sides: what a mean is subtracted from
    and squared, the path around the network from the image to the output;
-4. it does so with nothing but what is protected: float32 that is at hand is not rounded before it must be.
+4. it does so with nothing but what is protected: float32 that is at hand is not rounded before it must be;
+5. it is a difference from something protected, or a quotient of or by it.
 
 Everything else is computed in float16.
 """
@@ -31,6 +32,7 @@ from passes.precision.half_operators import (
     OF_DEVIATIONS,
     POINTWISE,
     PRODUCTS,
+    QUOTIENTS,
     TO_PIXELS,
 )
 from passes.program import constant_nodes, state
@@ -97,8 +99,9 @@ class Protection:
         last = {self.graph.output_node()} if is_inside_float32 else set()
         protected |= self.between(operations, protected | first, protected | last)
         for node in operations:
-            operands = self.real_operands(node)
-            if self.is_carried(node) and operands and all(source in protected | first for source in operands):
+            is_exact = [source in protected or source in first for source in self.real_operands(node)]
+            is_of_exact = bool(is_exact) and all(is_exact) and self.is_carried(node)
+            if is_of_exact or (node.target in DIFFERENCES | QUOTIENTS and any(is_exact)):
                 protected.add(node)
         return protected
 
