@@ -61,9 +61,16 @@ def _row(what: str, size: Size, own: Tensor, other: Tensor) -> Comparison:
     if not other.is_floating_point():
         return Comparison(what, *size, float((own != other).any()), 1.0, 0.0, purpose="a photograph")
     error, scale = math.sqrt(float((own.double() - other.double()).square().mean())), magnitude(other)
-    decibels = 20 * math.log10(scale / error) if error and scale else math.inf if not error else -math.inf
     bound = 10 ** (-LEAST_PSNR / 20)
-    return Comparison(what, *size, error, scale, bound, f"{decibels:.1f} dB", "a photograph")
+    return Comparison(what, *size, error, scale, bound, f"{_psnr(error, scale):.1f} dB", "a photograph")
+
+
+def _psnr(error: float, scale: float) -> float:
+    """In dB; NaN where an error is."""
+    if not error:
+        return math.inf
+    quotient = scale / error
+    return 20 * math.log10(quotient) if quotient else -math.inf
 
 
 def in_float32(candidate: Candidate, io: Dtype) -> Candidate:

@@ -25,7 +25,7 @@ _SLAB = 2**18
 """Pixels of a slab: 1 MiB in float32."""
 _GROUPS = 2
 """The place of the number of groups behind the maps: after the height and the width of the window."""
-_ONE_CHANNEL = ir.TypeAndShape(ir.TensorType(ir.DataType.FLOAT), ir.Shape((None, 1, None, None)))
+_ONE_CHANNEL = ir.Shape((None, 1, None, None))
 
 
 def in_slabs(formula: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,7 +58,8 @@ def by_slabs(maps: Sequence[ir.Value], operator: Callable[..., Any]) -> Any:
         op.Concat(integers(-1), planes, integers(1), op.Shape(each, start=2, end=4), axis=0) for each in maps
     )
     slabs = [op.Reshape(each, shape) for each, shape in zip(maps, shapes, strict=True)]
-    (results,) = scan(lambda *parts: [operator(*parts)], slabs, _ONE_CHANNEL)
+    one_channel = ir.TypeAndShape(ir.TensorType(x.dtype or ir.DataType.FLOAT), _ONE_CHANNEL)
+    (results,) = scan(lambda *parts: [operator(*parts)], slabs, one_channel)
     return op.Reshape(results, op.Concat(op.Shape(x, start=0, end=2), op.Shape(results, start=3), axis=0))
 
 
