@@ -257,5 +257,4 @@ def test_files_in_float32_pass_the_converter_of_onnxruntime(network: type[nn.Mod
     model = convert(network, dtype=Dtype.FLOAT32).model
     half = convert_float_to_float16(model, keep_io_types=True)
     (image,) = photograph(NetworkInputs(3, ()), 1, 96, 128)
-    result = run(half, image.numpy())
-    assert np.isfinite(result).all()
+    assert decibels(run(half, image.numpy()), run(model, image.numpy())) > 45  # norms are not protected there

@@ -153,7 +153,7 @@ def _simplified(model: ir.Model) -> ir.Model:
     weights = set(model.graph.initializers)
     number_bodies(model.graph)
     optimizer.inline(model)
-    optimizer.fold_constants(model)
+    optimizer.fold_constants(model, should_fold=_unless_it_widens_a_weight)
     model = ir.passes.Sequential(
         common.IdentityEliminationPass(),
         common.RemoveUnusedNodesPass(),
@@ -167,6 +167,13 @@ def _simplified(model: ir.Model) -> ir.Model:
     model = share(model).model
     name_by_place(model, weights)
     return model
+
+
+def _unless_it_widens_a_weight(node: ir.Node) -> bool | None:
+    """A weight in float16 that is read in float32 stays as small as it is; the rest is the optimiser's choice."""
+    source = node.inputs[0] if node.op_type == "Cast" else None
+    is_weight = source is not None and source.is_initializer() and source.dtype == ir.DataType.FLOAT16
+    return False if is_weight else None
 
 
 def _lay_out_weights(model: ir.Model) -> None:
