@@ -52,6 +52,8 @@ class Metadata(TypedDict):
     tlcconvert_version: str
     source_sha256: str
     target: str
+    dtype: NotRequired[str]
+    io: NotRequired[str]
     input_channels: int
     output_channels: list[int]
     output_extents: list[OutputExtents | None]
