@@ -12,7 +12,7 @@ from benchmarks.coverage.conversion import BATCHES, LARGE, ORACLE_SIZE, SIZES, T
 from benchmarks.coverage.row import Row, Status
 from benchmarks.coverage.subjects import SUBJECTS, Subject
 from benchmarks.folding.document import processor
-from benchmarks.folding.document import table as markdown
+from benchmarks.markdown_table import table as markdown
 from tlcconvert.network.output_distance import TOLERANCE
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "coverage.md"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.folding.measurement import OURS, Row
 from benchmarks.folding.subjects import CHANNELS
+from benchmarks.markdown_table import table
 from benchmarks.peer_exports import SIMPLIFIERS
 from tlcconvert.network.output_distance import TOLERANCE
 
@@ -50,12 +51,6 @@ Other work on the machine slows both sides of a ratio alike; the milliseconds, a
 
 {machine()}
 """
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose first column is text and whose others are numbers."""
-    lines = [head, ("---", *("---:" for _ in head[1:])), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def counts(row: Row) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.folding.document import DISTRIBUTIONS, table
+from benchmarks.folding.document import DISTRIBUTIONS
 from benchmarks.latency.cells import cell, size
 from benchmarks.latency.files import (
     EXACT_KINDS,
@@ -22,6 +22,7 @@ from benchmarks.latency.measurement import ADD, CONVOLUTION, EAGER_GLOBAL, EAGER
 from benchmarks.latency.subjects import PER_PIXEL, PER_PIXEL_CHANNELS
 from benchmarks.latency.targets import growth
 from benchmarks.latency.targets_document import targets
+from benchmarks.markdown_table import table
 
 COSTS = (*EXACT_KINDS, GLOBAL, CONVOLUTION, ADD)
 _THREADED = (*((kind, GLOBAL) for kind in (*EXACT_KINDS, *FAST_KINDS)), (PORTABLE, PREFIX_SUM))

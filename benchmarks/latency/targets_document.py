@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.folding.document import table
 from benchmarks.latency.cells import cell
 from benchmarks.latency.files import EXACT_KINDS
 from benchmarks.latency.measurement import CONVOLUTION, Row
@@ -19,6 +18,7 @@ from benchmarks.latency.targets import (
     growth,
     is_met,
 )
+from benchmarks.markdown_table import table
 
 
 def targets(rows: Sequence[Row], per_pixel: Costs) -> str:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.folding.document import processor, table
+from benchmarks.folding.document import processor
 from benchmarks.interleaved import median_ratio
 from benchmarks.latency.cells import cell, size
 from benchmarks.latency.files import GLOBAL
 from benchmarks.latency.subjects import Subject
+from benchmarks.markdown_table import table
 
 FOR_OPENVINO = "for OpenVINO"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openvino.md"

@@ -1,0 +1,1 @@
+"""Converted networks on a GPU."""
