@@ -39,8 +39,8 @@ Local files in OpenVINO on the CPU, one thread, float32, against the fastest exp
 (`torch.onnx.export(dynamo=True)`, raw, onnxsim, onnxslim, onnxscript). Median over {rounds} rounds of the ratio
 within a round, processor time. This page is written by `python -m benchmarks.openvino`.
 
-Files made with `--target openvino` have norms over channels, pixel shuffles and squares as the network writes them,
-and no loops. The default file is for onnxruntime; OpenVINO does not run its loops at dynamic sizes.
+Files made with `--target openvino` have norms over channels, pixel shuffles and squares as the network writes them.
+The default file runs in OpenVINO too.
 
 {table(("", "image", "global, ms", "--target openvino / global"), [cells(row) for row in rows])}
 
