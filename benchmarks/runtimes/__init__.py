@@ -1,0 +1,1 @@
+"""Files in the runtimes that people hand them to."""
