@@ -43,7 +43,10 @@ SIZES = [(1, 9, 40), (2, 31, 26), (1, 12, 12), (3, 70, 45)]
 def conversions(request: pytest.FixtureRequest) -> dict[Target, Conversion]:
     network = EveryStatistic().eval()
     return {
-        target: convert(network, 24, input_channels=4, target=target, fast=request.param) for target in Target
+        target: convert(
+            network, 24, input_channels=4, target=target, fast=request.param, verify_sizes=((24, 40),)
+        )
+        for target in Target
     }
 
 

@@ -23,6 +23,7 @@ from tlcconvert import Conversion, InputError, Parity, RoutingOptions
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.classsr import Costs, from_options
 from tlcconvert.cli import command as cli
+from tlcconvert.dtype import Dtype
 from tlcconvert.options import Options
 
 COSTS = Costs((100, 250), "microseconds")
@@ -38,6 +39,8 @@ MEANINGLESS = {
     "accept_minimum": 64,
     "verify_sizes": ((64, 64),),
     "fast": True,
+    "dtype": Dtype.FLOAT16,
+    "io": Dtype.FLOAT16,
 }
 
 
