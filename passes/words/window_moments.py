@@ -56,6 +56,15 @@ def grid_moments(w: Words, of_pixels: Moments, window_height: int, window_width:
     return of_pixels
 
 
+def completed(w: Words, moments: Moments) -> tuple[Map, Map, Map]:
+    """high, low and variance as maps; a window of one pixel has none of the last two."""
+    low, variance = (
+        w.subtract(moments.high, moments.high) if part is None else part
+        for part in (moments.low, moments.variance)
+    )
+    return moments.high, low, variance
+
+
 @dataclass(frozen=True)
 class _Axis:
     """An axis cut into blocks.
