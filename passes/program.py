@@ -18,7 +18,7 @@ from torch import fx
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, InputSpec, OutputKind, TensorArgument
 
-from passes.torch_internals.names import FakeTensor, enable_python_dispatcher
+from passes.torch_internals.names import FakeTensor, enable_python_dispatcher, pytree
 from passes.torch_internals.own_graph import with_graph
 from passes.torch_internals.undecided_sizes import undecided_sizes
 
@@ -46,6 +46,11 @@ def state(program: ExportedProgram) -> dict[str, torch.Tensor]:
         source = program.state_dict if spec.target in program.state_dict else program.constants
         tensors[spec.arg.name] = source[spec.target]
     return tensors
+
+
+def tensors_in(node: fx.Node) -> list[torch.Tensor]:
+    """The fake tensors ``node`` returns."""
+    return [leaf for leaf in pytree.tree_leaves(node.meta.get("val")) if isinstance(leaf, torch.Tensor)]
 
 
 def with_own_graph(program: ExportedProgram) -> ExportedProgram:

@@ -66,12 +66,6 @@ def our_kinds(subject: Subject) -> tuple[str, ...]:
     return EXACT_KINDS + (FAST_KINDS if subject.has_means else ())
 
 
-def file_for(subject: Subject, target: Target, folder: Path) -> Path:
-    """The exact file for another runtime."""
-    file = folder / subject.name / f"for {target.value}.onnx"
-    return _kept(file, lambda: _converted(subject, False, target))
-
-
 def file_without(subject: Subject, name: str, folder: Path) -> Path:
     """The portable file, made without one step that makes it faster."""
     file = folder / subject.name / f"without {name}.onnx"

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.interleaved import fastest, interleaved_seconds
-from benchmarks.latency.files import GLOBAL, file_for, peer_files
+from benchmarks.latency.files import GLOBAL, our_file, peer_files
 from benchmarks.latency.subjects import ABLATED, RCAN, SE_BLOCK, Subject
 from benchmarks.openvino.document import DOCUMENT, FOR_OPENVINO, Row, document
 from benchmarks.openvino.session import openvino_run
@@ -54,7 +54,7 @@ def measure(subject: Subject, folder: Path, repeats: int) -> Row:
     makers = {name: functools.partial(run_of, file, image) for name, file in peers.items()}
     winner = fastest(makers, time.process_time)
     assert winner is not None, f"{subject.name}: no export of the global network runs in OpenVINO"
-    files = {GLOBAL: peers[winner], FOR_OPENVINO: file_for(subject, Target.OPENVINO, folder)}
+    files = {GLOBAL: peers[winner], FOR_OPENVINO: our_file(subject, Target.OPENVINO.value, folder)}
     runs = {kind: run_of(file, image) for kind, file in files.items()}
     own, other = runs[FOR_OPENVINO](), in_onnxruntime(files[FOR_OPENVINO], image)
     if np.abs(own - other).max() > _SAME * np.abs(other).max():

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from benchmarks.latency.subjects import Subject
 from benchmarks.runtimes.runtimes import FLOAT16, FLOAT32
 from benchmarks.runtimes.subjects import MULTIPLE, window_of
-from tlcconvert.network.output_distance import TOLERANCE, distance, magnitude
+from tlcconvert.network.output_distance import TOLERANCE, distance, magnitude, psnr, root_mean_square
 from tlcconvert.verification.float64_copy import float64_copy
 
 ROUNDINGS = 4.0
@@ -86,8 +86,7 @@ def verdict(
 
 def decibels(output: Tensor, exact: Tensor) -> float:
     """The largest value over the root mean square deviation."""
-    noise = float((output.double() - exact).square().mean().sqrt())
-    return 20 * (math.log10(magnitude(exact)) - math.log10(noise)) if noise else math.inf
+    return psnr(root_mean_square(output, exact), magnitude(exact))
 
 
 def _wanted(precision: str, rounding: float, stock: float | None, halved: float) -> float:

@@ -15,7 +15,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from passes.arguments import bound_arguments
-from passes.program import where
+from passes.program import tensors_in, where
 from passes.result import PassResult, Skipped
 from passes.sizes import ImageSize, expression, image_size, shape_expressions
 from passes.torch_internals.names import OpOverload
@@ -198,13 +198,7 @@ def _collapses(node: fx.Node, image: ImageSize) -> bool:
     """Whether any other operation makes a fixed extent of one that grows with the height or the width."""
     if node.target.overloadpacket in (*_READS_NO_PIXELS, *_PICKS_PIXELS):  # type: ignore[union-attr]
         return False
-    value = node.meta.get("val")
-    results = (
-        [value] if isinstance(value, torch.Tensor) else value if isinstance(value, (tuple, list)) else []
-    )
-    shapes = [
-        [expression(size) for size in result.shape] for result in results if isinstance(result, torch.Tensor)
-    ]
+    shapes = [[expression(size) for size in result.shape] for result in tensors_in(node)]
     sources = [shape_expressions(source) for source in _pixel_sources(node, image)]
     return bool(shapes) and any(
         any(grows(size) for shape in sources for size in shape)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-import torch
 from torch import fx
 
+from passes.program import tensors_in
 from passes.sizes import ImageSize, expression
 from passes.window_domain.door import Door
 
@@ -53,18 +52,10 @@ def is_window_side(node: fx.Node, image: ImageSize) -> bool:
     """Whether what ``node`` makes of a statistic is tensors without a pixel axis."""
     if node.op != "call_function":
         return False
-    values = _tensors(node.meta.get("val"))
+    values = tensors_in(node)
     return bool(values) and not any(
         image.spatial_axes(expression(size) for size in value.shape) for value in values
     )
-
-
-def _tensors(value: Any) -> list[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        return [value]
-    if isinstance(value, (tuple, list)):
-        return [tensor for item in value for tensor in _tensors(item)]
-    return []
 
 
 def _merged(parts: list[SqueezePath], owner: dict[fx.Node, SqueezePath]) -> SqueezePath:

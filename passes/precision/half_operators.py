@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 import passes.operators  # noqa: F401  registers tlc::replicate and its relatives
+from passes.statistics import OPERATORS
 
 aten, tlc = torch.ops.aten, torch.ops.tlc
 
@@ -135,7 +136,7 @@ OF_DEVIATIONS: frozenset[Any] = frozenset(
 )
 """Statistics of how far pixels are from their mean."""
 
-MEANS: frozenset[Any] = frozenset({aten.mean.dim, tlc.grid_mean.default, tlc.local_mean.default})
+MEANS: frozenset[Any] = frozenset({aten.mean.dim, *(row.overload for row in OPERATORS if row.is_average)})
 
 DIFFERENCES: frozenset[Any] = frozenset({aten.sub.Tensor, aten.rsub.Tensor})
 

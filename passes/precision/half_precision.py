@@ -19,8 +19,8 @@ from torch.export import ExportedProgram
 
 from passes.emitter import place_of
 from passes.precision.half_operators import PRODUCTS
-from passes.precision.protected import Protection, is_real, is_row_of_ones, tensors_in
-from passes.program import add_parameter, fake_mode, refresh, state, user_inputs
+from passes.precision.protected import Protection, is_real, is_row_of_ones
+from passes.program import add_parameter, fake_mode, refresh, state, tensors_in, user_inputs
 from passes.result import PassResult, Rewrite
 
 _HALF, _FULL = torch.float16, torch.float32
@@ -33,8 +33,8 @@ def half_precision(program: ExportedProgram, *, is_half_outside: bool = False) -
         is_half_outside: whether inputs and outputs are float16 too.
     """
     inputs = set(user_inputs(program))
-    protected = Protection.of(program).nodes(inputs, is_inside_float32=not is_half_outside)
     operations = [node for node in program.graph.nodes if node.op == "call_function" and is_real(node)]
+    protected = Protection.of(program).nodes(operations, inputs, is_inside_float32=not is_half_outside)
     halved = {node for node in operations if node not in protected}
     if is_half_outside:
         halved |= {node for node in inputs if is_real(node)}

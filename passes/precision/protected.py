@@ -35,20 +35,13 @@ from passes.precision.half_operators import (
     QUOTIENTS,
     TO_PIXELS,
 )
-from passes.program import constant_nodes, state
+from passes.program import constant_nodes, state, tensors_in
 from passes.sizes import ImageSize, image_size, shape_expressions
 
 _LARGEST, _SMALLEST = 65504.0, 2.0**-14
 """Beyond the first float16 is infinite, below the second it has fewer digits the smaller a number is."""
 
 aten = torch.ops.aten
-
-
-def tensors_in(node: fx.Node) -> list[torch.Tensor]:
-    """The fake tensors ``node`` returns."""
-    value = node.meta.get("val")
-    values = value if isinstance(value, (tuple, list)) else [value]
-    return [each for each in values if isinstance(each, torch.Tensor)]
 
 
 def is_real(node: fx.Node) -> bool:
@@ -84,15 +77,17 @@ class Protection:
     def of(cls, program: ExportedProgram) -> Protection:
         return cls(program.graph, image_size(program), state(program), constant_nodes(program))
 
-    def nodes(self, inputs: set[fx.Node], *, is_inside_float32: bool) -> set[fx.Node]:
-        """The float32 operations that must stay so.
+    def nodes(
+        self, operations: list[fx.Node], inputs: set[fx.Node], *, is_inside_float32: bool
+    ) -> set[fx.Node]:
+        """Those of the float32 ``operations`` that must stay so.
 
         Args:
+            operations: all there are, in order.
             inputs: the placeholders of what is fed.
             is_inside_float32: whether they and the outputs are float32, so that what leads around the network
                 keeps them.
         """
-        operations = [node for node in self.graph.nodes if node.op == "call_function" and is_real(node)]
         protected = {node for node in operations if self.is_lossy(node)}
         protected |= set(self.exact_maps(operations))
         first = inputs if is_inside_float32 else set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -44,8 +45,7 @@ def picture(tmp_path: Path) -> Path:
     return tmp_path / "picture.png"
 
 
-@pytest.mark.full
-def test_the_page_restores_a_picture(denoiser: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def shown_by_the_page(model: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     require(CHROMIUM)
     monkeypatch.setattr(sys, "path", [str(PROGRAMS), *sys.path])
     from chromium import Page
@@ -53,9 +53,15 @@ def test_the_page_restores_a_picture(denoiser: Path, picture: Path, monkeypatch:
 
     with served({}) as address, Page() as page:
         page.open(address)
-        page.choose_file("#model", str(denoiser))
+        page.choose_file("#model", str(model))
         page.choose_file("#picture", str(picture))
-        shown = page.evaluate(SHOWN)
+        shown: dict[str, Any] = page.evaluate(SHOWN)
+        return shown
+
+
+@pytest.mark.full
+def test_the_page_restores_a_picture(denoiser: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = shown_by_the_page(denoiser, picture, monkeypatch)
     assert shown["said"].startswith("115 x 67: ")
     own = np.array(shown["pixels"], np.uint8).reshape(shown["height"], shown["width"], 4)
     image = np.asarray(Image.open(picture), np.float32).transpose(2, 0, 1)[None] / 255
@@ -68,13 +74,5 @@ def test_the_page_restores_a_picture(denoiser: Path, picture: Path, monkeypatch:
 
 @pytest.mark.full
 def test_the_page_says_what_does_not_work(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    require(CHROMIUM)
-    monkeypatch.setattr(sys, "path", [str(PROGRAMS), *sys.path])
-    from chromium import Page
-    from web_server import served
-
-    with served({}) as address, Page() as page:
-        page.open(address)
-        page.choose_file("#model", str(picture))
-        page.choose_file("#picture", str(picture))
-        assert page.evaluate(SHOWN)["said"].startswith("This does not work: ")
+    said = shown_by_the_page(picture, picture, monkeypatch)["said"]
+    assert said.startswith("This does not work: ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,19 @@ def distance(a: Tensor, b: Tensor) -> float:
 def magnitude(tensor: Tensor) -> float:
     """The largest absolute value, in double precision."""
     return float(_wide(tensor).abs().max()) if tensor.numel() else 0.0
+
+
+def root_mean_square(a: Tensor, b: Tensor) -> float:
+    """That of the differences of real numbers, in double precision; NaN where one is."""
+    return math.sqrt(float((a.double() - b.double()).square().mean()))
+
+
+def psnr(error: float, scale: float) -> float:
+    """``scale`` over the root mean square ``error``, in dB; NaN where an error is."""
+    if not error:
+        return math.inf
+    quotient = scale / error
+    return 20 * math.log10(quotient) if quotient else -math.inf
 
 
 def _wide(tensor: Tensor) -> Tensor:

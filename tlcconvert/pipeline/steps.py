@@ -256,7 +256,7 @@ def _running_sums(draft: Draft) -> PassResult:
 RUNNING_SUMS = Step(
     "running_sums", _running_sums, "before lowering: a local statistic then stays in the processor's cache"
 )
-"""For onnxruntime, at sizes that are not fixed."""
+"""For onnxruntime on a processor alone."""
 
 
 def _keep_map_sizes(draft: Draft) -> PassResult:

@@ -7,7 +7,6 @@ two operations, so the program is run once more with every result rounded.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from torch import Tensor, fx
 from tlcconvert.dtype import Dtype
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.network_inputs import NetworkInputs
-from tlcconvert.network.output_distance import magnitude
+from tlcconvert.network.output_distance import magnitude, psnr, root_mean_square
 from tlcconvert.verification.compare import Candidate
 from tlcconvert.verification.images import photograph
 from tlcconvert.verification.parity import Comparison, Parity
@@ -60,17 +59,9 @@ def compare_half(
 def _row(what: str, size: Size, own: Tensor, other: Tensor) -> Comparison:
     if not other.is_floating_point():
         return Comparison(what, *size, float((own != other).any()), 1.0, 0.0, purpose="a photograph")
-    error, scale = math.sqrt(float((own.double() - other.double()).square().mean())), magnitude(other)
+    error, scale = root_mean_square(own, other), magnitude(other)
     bound = 10 ** (-LEAST_PSNR / 20)
-    return Comparison(what, *size, error, scale, bound, f"{_psnr(error, scale):.1f} dB", "a photograph")
-
-
-def _psnr(error: float, scale: float) -> float:
-    """In dB; NaN where an error is."""
-    if not error:
-        return math.inf
-    quotient = scale / error
-    return 20 * math.log10(quotient) if quotient else -math.inf
+    return Comparison(what, *size, error, scale, bound, f"{psnr(error, scale):.1f} dB", "a photograph")
 
 
 def in_float32(candidate: Candidate, io: Dtype) -> Candidate:
