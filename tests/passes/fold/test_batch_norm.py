@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 from passes.fold.batch_norm import TrainingBatchNorm
+from passes.program import runnable
 from tests.passes.fold.blocks import randomise
 from tests.passes.fold.programs import capture, folded, largest_error, operations
 from tlcconvert.pipeline import FOLD, SIMPLIFY, run_steps
@@ -34,6 +36,34 @@ def test_norm_disappears_into_the_layer_before_it(case: str) -> None:
     (report,) = work.result.rewrites
     assert report.where.startswith("1 (")
     assert float(report.note.removeprefix("float64 error ")) <= 1e-12
+
+
+@pytest.mark.parametrize("eps", [1e-3, 1e-5, 1e-8])
+@pytest.mark.parametrize("layer", [nn.Conv2d(4, 6, 1, bias=False), nn.ConvTranspose2d(4, 6, 2, 2)])
+def test_eps_is_added_to_a_variance_once(layer: nn.Module, eps: float) -> None:
+    """By hand in float64, channel by channel: variances of nothing, of about eps, and far above it."""
+    norm = nn.BatchNorm2d(6, eps=eps)
+    work = folded(_with_variances(nn.Sequential(layer, norm), [0.0, 1e-10, 1e-6, eps, 1e-3, 1.0]))
+    assert len(operations(work.program)) == 1
+    x = torch.randn(2, 4, 3, 5)
+    with torch.no_grad():
+        centred = copy.deepcopy(layer).double()(x.double()) - _columns(norm.running_mean)
+        expected = centred * _columns(norm.weight) / (_columns(norm.running_var) + eps).sqrt() + _columns(
+            norm.bias
+        )
+        errors = (runnable(work.program)(x) - expected).abs().amax((0, 2, 3)) / expected.abs().amax((0, 2, 3))
+    assert errors.max() <= 1e-5
+
+
+def _with_variances(network: nn.Module, variances: list[float]) -> nn.Module:
+    for name, statistic in randomise(network).named_buffers():
+        if name.endswith("running_var"):
+            statistic.copy_(torch.tensor(variances))
+    return network
+
+
+def _columns(of_channels: torch.Tensor) -> torch.Tensor:
+    return of_channels.double()[:, None, None]
 
 
 def test_norm_without_affine_parameters_folds() -> None:
