@@ -209,6 +209,10 @@ def in_blocks(x: Tensor, axis: int, length: int) -> Tensor:
     return aten.unflatten.int(x, axis, [size(x, axis) // length, length])
 
 
+def as_one_block(x: Tensor, axis: int) -> Tensor:
+    return aten.unsqueeze.default(x, axis)
+
+
 def flat(blocks: Tensor, axis: int, length: int) -> Tensor:
     return aten.flatten.using_ints(blocks, axis, axis + 1)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from passes.operators.grid_nodes import spacing
-from passes.words.window_blocks import moves_of
 from passes.words.words import COLUMNS, ROWS, Index, Map, Size, Words
 
 
@@ -43,7 +42,7 @@ def nodes(w: Words, size: Size, window: int, ratio: int) -> Nodes:
     """The nodes of an axis of ``size`` pixels."""
     step = spacing(window, ratio)
     k = w.smaller(size, window)
-    last = moves_of(w, size, window)
+    last = w.less(size, k)
     return Nodes(size, window, k, last, w.multiples(step, last), step)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from passes.words.words import Index, Size, Words
+from passes.words.words import Index, Words
 
 _LONGEST = 24
 """Elements of a block: a product with a triangle of them costs as many multiplications per pixel."""
@@ -29,23 +29,6 @@ def blocks_of(window: int) -> Blocks:
     longest = min(_LONGEST, window // 2)
     divisors = [length for length in range(min(_SHORTEST, longest), longest + 1) if window % length == 0]
     return Blocks.by(max(divisors, default=longest), window)
-
-
-def moves_of(w: Words, size: Size, window: int) -> Size:
-    """Full windows but the first: max(0, size - window).
-
-    That is size - min(size, window), and seen not to be negative: onnxruntime's symbolic shape inference takes a
-    slice for one up to the end where it cannot tell that its end comes before that.
-    """
-    return w.larger(w.less(size, window), 0)
-
-
-def with_surplus(w: Words, number: Size, whole: Size) -> Size:
-    """``whole``, which is no less than ``number``, written so that this is seen: number + max(0, whole - number).
-
-    See :func:`moves_of` for who reads it.
-    """
-    return w.more(number, w.larger(w.less(whole, number), 0))
 
 
 def is_before(w: Words, offsets: Index, length: int) -> Index:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from passes.operators.grid_nodes import spacing
-from passes.words.window_blocks import Blocks, blocks_of, is_before, moves_of, with_surplus
+from passes.words.window_blocks import Blocks, blocks_of, is_before
 from passes.words.words import COLUMNS, ROWS, Index, Map, Size, Words
 
 
@@ -91,7 +91,7 @@ class _Axis:
     def of(cls, w: Words, of_pixels: Moments, axis: int, window: int, cut: Blocks) -> _Axis:
         size = w.size(of_pixels.high, axis)
         k = w.smaller(size, window)
-        moves, full = moves_of(w, size, window), w.parts(k, cut.length)
+        moves, full = w.less(size, k), w.parts(k, cut.length)
         number = w.more(w.parts(moves, cut.length), 1)
         blocks = w.more(w.more(number, full), 1)
         padding = w.padding(w.less(w.times(blocks, cut.length), size))
@@ -100,10 +100,9 @@ class _Axis:
 
     def every_window(self) -> Moments:
         w, s = self.w, self.cut.length
-        number = w.more(self.moves, 1)
-        length = with_surplus(w, number, w.times(self.number, s))
-        windows = self._windows(w.number(0), self.number, w.numbers(w.number(s)), length)
-        return self._sliced(windows, w.number(0), number)
+        offsets, length = w.numbers(w.number(s)), w.times(self.number, s)
+        windows = self._windows(w.number(0), self.number, offsets, length)
+        return self._sliced(windows, w.number(0), w.more(self.moves, 1))
 
     def nodes(self) -> Moments:
         """Windows at the beginning of a block, and the last one."""
@@ -173,16 +172,18 @@ class _Axis:
         return self._row(w.quotient(numerator, denominator))
 
     def _of_rest(self, centre: Map, first: Size, number: Size) -> tuple[Map, Map]:
-        """Of the elements behind the last whole block; a map smaller than its window always has some."""
+        """Of the elements behind the last whole block; only a map smaller than its window may have some."""
         w, s = self.w, self.cut.length
-        if not self.cut.rest:
-            first, number = w.number(0), w.number(1)
-        start = w.more(self.full, first)
-        maps = self._between(w.times(start, s), w.times(w.more(start, number), s))
-        rest = w.less(self.k, w.times(self.full, s))
-        weights = w.clamped(_until(w, rest, w.numbers(w.number(s))), 0, 1)
-        of_them = w.between(centre, self.axis, 0, number)
-        return self._weighed(of_them, maps, self._row(w.quotient(weights, self.k)))
+        behind = w.times(self.full, s)
+        weights = w.clamped(_until(w, w.less(self.k, behind), w.numbers(w.number(s))), 0, 1)
+        weights = self._row(w.quotient(weights, self.k))
+        if self.cut.rest:
+            start = w.more(self.full, first)
+            maps = self._between(w.times(start, s), w.times(w.more(start, number), s))
+            return self._weighed(centre, maps, weights)
+        maps = self._sliced(self.maps, behind, w.more(behind, s))
+        block = Moments(*(x if x is None else w.as_one_block(x, self.axis) for x in maps))
+        return self._weighed(w.between(centre, self.axis, 0, 1), block, weights)
 
     def _of_end(self, centre: Map, first: Size, number: Size, earlier: Index) -> tuple[Map, Map]:
         """Of the end of the block a window begins in."""
@@ -192,14 +193,9 @@ class _Axis:
         return self._weighed(centre, maps, self._weights(later))
 
     def _of_entered(self, centre: Map, first: Size, number: Size, earlier: Index) -> tuple[Map, Map]:
-        """Of what has entered since the window at offset 0.
-
-        k is written so that ``maps`` is seen to be longer (:func:`passes.words.window_blocks.moves_of`).
-        """
+        """Of what has entered since the window at offset 0."""
         w, s = self.w, self.cut.length
-        longest = w.more(w.times(self.full, s), s)
-        k = w.less(longest, w.larger(w.less(longest, self.k), 0))
-        start = w.more(k, w.times(first, s))
+        start = w.more(self.k, w.times(first, s))
         maps = self._between(start, w.more(start, w.times(number, s)))
         return self._weighed(centre, maps, self._weights(earlier))
 

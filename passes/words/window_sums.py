@@ -8,7 +8,6 @@ float32 suffices for means.
 
 from __future__ import annotations
 
-from passes.words.window_blocks import moves_of
 from passes.words.words import COLUMNS, END, ROWS, Map, Size, Words
 
 
@@ -37,5 +36,5 @@ def sum_along(w: Words, x: Map, axis: int, window: int, double: bool = False) ->
 def split(w: Words, x: Map, axis: int, window: int) -> tuple[Map, Map, Map]:
     """The k elements of the first window, and those that enter and that leave as it moves to the end."""
     k = w.covered(x, axis, window)
-    moves = moves_of(w, w.size(x, axis), window)
+    moves = w.less(w.size(x, axis), k)
     return w.between(x, axis, 0, k), w.between(x, axis, k, END), w.between(x, axis, 0, moves)

@@ -147,6 +147,9 @@ class Words(Protocol):
     def in_blocks(self, x: Map, axis: int, length: int) -> Map:
         """``axis``, a multiple of ``length`` long, as two: the blocks, and the elements of each."""
 
+    def as_one_block(self, x: Map, axis: int) -> Map:
+        """The same where ``axis`` is one block long, whatever sizes say."""
+
     def flat(self, blocks: Map, axis: int, length: Size) -> Map:
         """The inverse; ``axis`` becomes ``length`` long."""
 

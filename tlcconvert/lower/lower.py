@@ -31,6 +31,8 @@ from tlcconvert.lower.known_ratios import resize_by_known_ratios
 from tlcconvert.lower.local_decomposition import decompose
 from tlcconvert.lower.moments_axis_by_axis import MOMENTS, sums_a_map
 from tlcconvert.lower.readable_names import name_by_place
+from tlcconvert.lower.shared_extents import share_extents
+from tlcconvert.lower.unread_bounds import keep_bounds_unread
 from tlcconvert.process_state.silence import silence
 from tlcconvert.torch_internals.promote_types_once import promote_types_once
 from tlcconvert.torch_internals.run_decompositions import Table, decompose_by
@@ -160,11 +162,15 @@ def _simplified(model: ir.Model) -> ir.Model:
         common.RemoveUnusedFunctionsPass(),
         common.RemoveUnusedOpsetsPass(),
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
-        common.CommonSubexpressionEliminationPass(),
     )(model).model
     _lay_out_weights(model)
-    share = ir.passes.Sequential(common.DeduplicateHashedInitializersPass(), common.OutputFixPass())
-    model = share(model).model
+    share_extents(model.graph)
+    model = ir.passes.Sequential(
+        common.DeduplicateHashedInitializersPass(),
+        common.CommonSubexpressionEliminationPass(),
+        common.OutputFixPass(),
+    )(model).model
+    keep_bounds_unread(model.graph)
     name_by_place(model, weights)
     return model
 

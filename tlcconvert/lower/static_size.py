@@ -22,6 +22,7 @@ from passes.program import fake_mode, refresh, user_inputs
 from passes.result import PassResult, Rewrite
 from passes.simplify.fold_constants import fold_constants
 from tlcconvert.errors import CaptureError
+from tlcconvert.lower.empty_parts import drop_empty_parts
 
 _ROUNDS = 10
 
@@ -57,7 +58,7 @@ def without_shape_arithmetic(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     for _ in range(_ROUNDS):
         if not _reads_shapes(model):
-            return model
+            return _without_empty_parts(model)
         inferred = ir.from_proto(onnx.shape_inference.infer_shapes(model, data_prop=True))
         optimizer.fold_constants(inferred)
         clean = ir.passes.Sequential(
@@ -72,6 +73,12 @@ def without_shape_arithmetic(model: onnx.ModelProto) -> onnx.ModelProto:
     raise CaptureError(
         "A size in it is only known at run time, so no file of one size can be made: leave --static out."
     )
+
+
+def _without_empty_parts(model: onnx.ModelProto) -> onnx.ModelProto:
+    inferred = ir.from_proto(onnx.shape_inference.infer_shapes(model))
+    drop_empty_parts(inferred.graph)
+    return ir.to_proto(common.RemoveUnusedNodesPass()(inferred).model)
 
 
 def _reads_shapes(model: onnx.ModelProto) -> bool:

@@ -164,9 +164,8 @@ def _free_sizes(program: ExportedProgram, images: list[fx.Node], multiple: int) 
 def _source_index(graph: fx.Graph, size: fx.Node, multiple: int, minimum: int) -> fx.Node:
     """The row (or column) of the image that each row of the padded image shows.
 
-    Runtimes decide how it is written. OpenVINO takes the absolute value of constant whole numbers for the numbers
-    themselves, and OpenCV clamps none; a padded size that is not seen to be ``size`` or more is the end of every crop
-    to onnxruntime's symbolic shape inference.
+    Runtimes decide how it is written: OpenVINO takes the absolute value of constant whole numbers for the numbers
+    themselves, and OpenCV clamps none.
     """
     call = graph.call_function
     padded = size
@@ -175,8 +174,6 @@ def _source_index(graph: fx.Graph, size: fx.Node, multiple: int, minimum: int) -
         padded = call(operator.mul, (count, multiple))
     if minimum > multiple:
         padded = call(torch.sym_max, (padded, minimum))
-    missing = call(torch.sym_max, (call(operator.sub, (padded, size)), 0))
-    padded = call(operator.add, (size, missing))
     last = call(operator.sub, (size, 1))
     position = call(_ATEN.arange.default, (padded,), {"device": torch.device("cpu"), "pin_memory": False})
     behind = call(_ATEN.sub.Tensor, (position, last))

@@ -9,7 +9,7 @@ Nothing grows with the axis, so float32, bfloat16 and float16 keep what they can
 from __future__ import annotations
 
 from passes.operators.grid_nodes import spacing
-from passes.words.window_blocks import Blocks, blocks_of, is_before, moves_of, with_surplus
+from passes.words.window_blocks import Blocks, blocks_of, is_before
 from passes.words.words import COLUMNS, END, ROWS, Map, Size, Words
 
 
@@ -28,7 +28,7 @@ def _means_along(w: Words, x: Map, axis: int, window: int) -> tuple[Map, Size]:
         return x, w.size(x, axis)
     cut = blocks_of(window)
     k = w.covered(x, axis, window)
-    moves = moves_of(w, w.size(x, axis), window)
+    moves = w.less(w.size(x, axis), k)
     number = w.more(w.parts(moves, cut.length), 1)
     if cut.rest:
         pooled = w.pooled(x, axis, window, cut.length)
@@ -43,7 +43,7 @@ def _means_along(w: Words, x: Map, axis: int, window: int) -> tuple[Map, Size]:
     earlier = is_before(w, w.numbers(w.number(cut.length)), cut.length)
     since_start = w.weighed(changes, w.weights(w.quotient(earlier, k), x), axis)
     means = w.add(since_start, w.of_each_in_block(at_starts, axis))
-    return w.flat(means, axis, with_surplus(w, windows, in_blocks)), windows
+    return w.flat(means, axis, in_blocks), windows
 
 
 def grid_mean(w: Words, x: Map, window_height: int, window_width: int, ratio: int) -> Map:
@@ -58,7 +58,7 @@ def _means_at_nodes(w: Words, x: Map, axis: int, window: int, step: int) -> Map:
     if step == 1:
         means, number = _means_along(w, x, axis, window)
         return w.between(means, axis, 0, number)
-    moves = moves_of(w, w.size(x, axis), window)
+    moves = w.less(w.size(x, axis), w.covered(x, axis, window))
     regular = w.parts(w.more(moves, step - 1), step)
     cut = Blocks.by(step, window)
     means = w.pooled(w.pooled(x, axis, step, step), axis, cut.number, 1)

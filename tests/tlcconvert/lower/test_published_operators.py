@@ -71,7 +71,7 @@ def at_opset_18() -> dict[str, onnx.ModelProto]:
     }
 
 
-@pytest.fixture(scope="module", params=[20, 22])
+@pytest.fixture(scope="module", params=[pytest.param(20, marks=pytest.mark.full), 22])
 def at_a_later_opset(request: pytest.FixtureRequest) -> onnx.ModelProto:
     return statistics(request.param)
 

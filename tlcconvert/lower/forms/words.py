@@ -231,6 +231,9 @@ class Onnx:
             return op.Reshape(x, integers(0, 0, 0, -1, length))
         return op.Reshape(x, op.Concat(integers(0, 0, -1, length), self.size(x, COLUMNS), axis=0))
 
+    def as_one_block(self, x: Map, axis: int) -> Map:
+        return op.Unsqueeze(x, integers(axis))
+
     def flat(self, blocks: Map, axis: int, length: Size) -> Map:
         if axis == COLUMNS:
             return op.Reshape(blocks, op.Concat(integers(0, 0, 0), length, axis=0))
