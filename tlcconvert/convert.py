@@ -49,6 +49,7 @@ from tlcconvert.verification.conversion import (
     reach_of,
     verify_conversion,
 )
+from tlcconvert.verification.cost_of_a_run import CostChange, cost_of_a_run, counted_size
 from tlcconvert.verification.extents import demands
 from tlcconvert.verification.feature_map_memory import FeatureMapMemory
 from tlcconvert.verification.half import Rounded, compare_half, in_float32
@@ -143,6 +144,8 @@ def _convert_captured(
 ) -> Conversion:
     program, requirements = captured.program, captured.requirements
     draft = Draft(program)
+    size = counted_size(requirements, options.static_size)
+    before = cost_of_a_run(program, size)
     guards = GuardsAfterCapture(program, requirements)
     growths = output_growth(captured)
     kept = None if options.all_outputs else keep_output(program, options.output_index)
@@ -174,6 +177,7 @@ def _convert_captured(
     with stages("export"):
         steps.run("speed", draft, journal)
         reach = reach_of(program, image, demanded, localized, requirements)
+        cost = CostChange(before, cost_of_a_run(program, size))
         steps.run("wrap", draft, journal)
         guards.wrapped(program)
         converted = runnable(program)
@@ -226,6 +230,7 @@ def _convert_captured(
     return Conversion(
         model=model if half is None else _model(half),
         module=converted,
+        original=subject.original,
         journal=tuple(journal.entries),
         left_global=left_global,
         parity=parity,
@@ -233,6 +238,7 @@ def _convert_captured(
         seconds=stages.seconds,
         weights=weights,
         program=exported,
+        cost=cost,
     )
 
 
