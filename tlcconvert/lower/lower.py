@@ -165,14 +165,22 @@ def _simplified(model: ir.Model) -> ir.Model:
     )(model).model
     _lay_out_weights(model)
     share_extents(model.graph)
-    model = ir.passes.Sequential(
-        common.DeduplicateHashedInitializersPass(),
-        common.CommonSubexpressionEliminationPass(),
-        common.OutputFixPass(),
-    )(model).model
+    _share_expressions(model)
     keep_bounds_unread(model.graph)
     name_by_place(model, weights)
     return model
+
+
+def _share_expressions(model: ir.Model) -> None:
+    """Computes once what is computed twice; outputs keep their types, which parts of a statistic have none of."""
+    stated = [(output.type, output.shape) for output in model.graph.outputs]
+    ir.passes.Sequential(
+        common.DeduplicateHashedInitializersPass(),
+        common.CommonSubexpressionEliminationPass(),
+        common.OutputFixPass(),
+    )(model)
+    for output, (type_, shape) in zip(model.graph.outputs, stated, strict=True):
+        output.type, output.shape = type_, shape
 
 
 def _unless_it_widens_a_weight(node: ir.Node) -> bool | None:
