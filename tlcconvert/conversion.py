@@ -13,6 +13,7 @@ from torch.export import ExportedProgram
 
 from passes.localize import LocalSite
 from passes.result import PassResult, Rewrite, Skipped
+from tlcconvert.diagnosis.diagnosis import Diagnosis
 from tlcconvert.errors import InputError
 from tlcconvert.lower.external_weights import ExternalWeights
 from tlcconvert.output.exported_output import archive
@@ -37,6 +38,7 @@ class Conversion:
         weights: where the weights are if they exceed what one ONNX file holds; ``model`` then refers to them.
         program: the converted network for ``torch.export.save`` and AOTInductor, where it was asked for
             (``exported_program=True``, or an output that ends in ``.pt2``).
+        diagnosis: what images said of the network, where it was diagnosed before (``tlcconvert diagnose -o``).
         cost_file: the content of the file ``RoutingOptions.calibrate`` asks for, or ``""``.
     """
 
@@ -49,6 +51,7 @@ class Conversion:
     seconds: dict[str, float]
     weights: ExternalWeights | None = None
     program: ExportedProgram | None = None
+    diagnosis: Diagnosis | None = None
     cost_file: str = ""
 
     @property
@@ -95,7 +98,8 @@ class Conversion:
 
     def report(self) -> dict[str, Any]:
         """Everything above as plain data for a JSON file."""
-        return {
+        diagnosed = {} if self.diagnosis is None else {"diagnosis": self.diagnosis.facts()}
+        return diagnosed | {
             "metadata": self.metadata,
             "localized": [
                 _facts(site) | {"feature_size": site.map.feature_size, "window": site.map.window}

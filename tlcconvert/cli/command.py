@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from rich.console import Console
 
+from tlcconvert.cli.ending import one_sentence
+from tlcconvert.cli.inputs import loaded, refuse_imported_code, refuse_missing
 from tlcconvert.cli.one_sentence_command import OneSentenceCommand
 from tlcconvert.cli.parameters import filled, with_parameters_of
-from tlcconvert.cli.plain_console import plain_console, printable
+from tlcconvert.cli.plain_console import plain_console
 from tlcconvert.cli.request import Request
-from tlcconvert.errors import ConversionError, InputError
 from tlcconvert.machine import termination
-from tlcconvert.machine.out_of_memory import OutOfMemory, is_out_of_memory
 from tlcconvert.options import Options
 from tlcconvert.output.output_paths import refuse_conflicts, refuse_taken_folder
-from tlcconvert.shown_name import shown, shown_text
-
-if TYPE_CHECKING:
-    from tlcconvert.network.network import Network
-    from tlcconvert.stages import Progress
+from tlcconvert.shown_name import shown_text
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-_UNEXPECTED = 1
 
 
 @app.command(cls=OneSentenceCommand)
@@ -42,28 +32,8 @@ def convert(**values: Any) -> None:
     compute what the network does, 5 with --strict: a statistic stays global. Nothing but --dump is written unless 0.
     """
     errors = plain_console(stderr=True)
-    try:
+    with one_sentence(errors, debug=values["debug"]):
         run(filled(Request, values), filled(Options, values), errors)
-    except typer.Exit:
-        raise
-    except BaseException as error:
-        if values["debug"]:
-            errors.print_exception()
-        if isinstance(error, KeyboardInterrupt) or termination.was_stopped():
-            raise KeyboardInterrupt from error
-        message, code = _ending(error)
-        errors.print(printable(message), style="red", highlight=False, soft_wrap=True)
-        raise typer.Exit(code) from error
-
-
-def _ending(error: BaseException) -> tuple[str, int]:
-    """What is said of an error, and the exit code."""
-    if isinstance(error, ConversionError):
-        return str(error), error.exit_code
-    if is_out_of_memory(error):  # before the conversion or after it
-        return str(OutOfMemory(error)), OutOfMemory.exit_code
-    text = shown_text(error) or "no message"
-    return f"Unexpected {type(error).__name__}: {text} (--debug shows where).", _UNEXPECTED
 
 
 def run(request: Request, options: Options, errors: Console) -> None:
@@ -76,7 +46,7 @@ def run(request: Request, options: Options, errors: Console) -> None:
     inputs = {"MODEL": request.model, "--weights": request.weights, "--costs": options.routing.costs}
     refuse_conflicts(outputs, inputs)
     refuse_taken_folder(options.dump)
-    _refuse_missing(inputs)
+    refuse_missing(inputs)
     # Options are judged before torch is imported, which takes seconds.
     from tlcconvert.cli.console import live_progress, print_conversion
     from tlcconvert.convert import convert_network
@@ -90,8 +60,8 @@ def run(request: Request, options: Options, errors: Console) -> None:
             termination.raise_if_stopped()
             show(text)
 
-        network = _loaded(request, progress)
-        _refuse_imported_code(outputs)
+        network = loaded(request, progress)
+        refuse_imported_code(outputs)
         conversion = convert_network(network, replace(options, progress=progress))
     files = [] if request.written is None else conversion.files(request.written)
     count = len(files)
@@ -107,30 +77,3 @@ def run(request: Request, options: Options, errors: Console) -> None:
         print_conversion(plain_console(), conversion, request.written, sum(lengths[:count]))
     except Exception as error:  # what was written stays written
         errors.print(f"The report cannot be printed: {type(error).__name__}: {shown_text(error)}.")
-
-
-def _refuse_missing(inputs: Mapping[str, Path | None]) -> None:
-    for path in filter(None, inputs.values()):
-        if not os.path.lexists(path):
-            raise InputError(f"{shown(path)} does not exist.")
-
-
-def _refuse_imported_code(outputs: Mapping[str, Path | None]) -> None:
-    """A factory's module is an input too, and so is whatever it imports."""
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    imported = {os.path.realpath(file) for file in files if isinstance(file, str)}
-    for name, path in outputs.items():
-        if path is not None and os.path.realpath(path) in imported:
-            raise InputError(
-                f"{name} {shown(path)} is code of the network: give the output a name of its own."
-            )
-
-
-def _loaded(request: Request, progress: Progress) -> Network:
-    from tlcconvert.load import load_factory, load_network
-
-    progress("load")
-    if request.factory is not None:
-        return load_factory(request.factory, request.weights, allow_pickle=request.allow_pickle)
-    assert request.model is not None
-    return load_network(request.model, allow_pickle=request.allow_pickle)

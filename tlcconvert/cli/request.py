@@ -9,6 +9,27 @@ from typing import Annotated
 from tlcconvert.errors import InputError
 from tlcconvert.options.face import Flag, Panel, Positional
 
+Factory = Annotated[
+    str | None,
+    Flag(
+        "A function that returns the network.",
+        ("--model",),
+        Panel.NETWORK,
+        metavar="PACKAGE.MODULE:FACTORY",
+    ),
+]
+Weights = Annotated[Path | None, Flag("State dict for --model.", panel=Panel.NETWORK)]
+AllowPickle = Annotated[
+    bool,
+    Flag(
+        "Let the model file run code: needed for .pt2 programs and pickled modules.",
+        panel=Panel.NETWORK,
+    ),
+]
+Quiet = Annotated[bool, Flag("Print errors only.", panel=Panel.REPORT)]
+Debug = Annotated[bool, Flag("Show the traceback of an error.", panel=Panel.REPORT)]
+"""Fields that every command which reads a network has."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -24,36 +45,21 @@ class Request:
     ] = None
     output: Annotated[Path | None, Flag("The file to write.", ("-o", "--output"))] = None
 
-    factory: Annotated[
-        str | None,
-        Flag(
-            "A function that returns the network.",
-            ("--model",),
-            Panel.NETWORK,
-            metavar="PACKAGE.MODULE:FACTORY",
-        ),
-    ] = None
-    weights: Annotated[Path | None, Flag("State dict for --model.", panel=Panel.NETWORK)] = None
-    allow_pickle: Annotated[
-        bool,
-        Flag(
-            "Let the model file run code: needed for .pt2 programs and pickled modules.",
-            panel=Panel.NETWORK,
-        ),
-    ] = False
+    factory: Factory = None
+    weights: Weights = None
+    allow_pickle: AllowPickle = False
 
     dry_run: Annotated[bool, Flag("Convert and verify, but write nothing.", panel=Panel.REPORT)] = False
     report: Annotated[Path | None, Flag("Also write the report to this file.", ("--json",), Panel.REPORT)] = (
         None
     )
-    quiet: Annotated[bool, Flag("Print errors only.", panel=Panel.REPORT)] = False
-    debug: Annotated[bool, Flag("Show the traceback of an error.", panel=Panel.REPORT)] = False
+    quiet: Quiet = False
+    debug: Debug = False
 
     def __post_init__(self) -> None:
         if (self.model is None) == (self.factory is None):
             raise InputError("Name one network: a model file, or --model package.module:factory.")
-        if self.weights is not None and self.factory is None:
-            raise InputError("--weights belongs to --model; a model file brings its own.")
+        refuse_weights_of_a_file(self.factory, self.weights)
         if self.output is None and not self.dry_run:
             raise InputError("Name the file to write with -o, or use --dry-run.")
 
@@ -61,3 +67,9 @@ class Request:
     def written(self) -> Path | None:
         """Where the converted network goes, if anywhere."""
         return None if self.dry_run else self.output
+
+
+def refuse_weights_of_a_file(factory: str | None, weights: Path | None) -> None:
+    """Raises InputError where ``weights`` are for no factory."""
+    if weights is not None and factory is None:
+        raise InputError("--weights belongs to --model; a model file brings its own.")

@@ -46,9 +46,15 @@ class Flag:
 
 @dataclass(frozen=True)
 class Positional:
-    """It is typed without a flag."""
+    """It is typed without a flag.
+
+    Attributes:
+        help: the line in the command's help.
+        metavar: what the help calls it.
+    """
 
     help: str
+    metavar: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,144 @@
+"""``tlcconvert diagnose MODEL IMAGES... --train-size N [-o OUT]``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+
+from tlcconvert.cli.diagnosis_request import DiagnosisRequest
+from tlcconvert.cli.ending import one_sentence
+from tlcconvert.cli.inputs import loaded, refuse_imported_code, refuse_missing
+from tlcconvert.cli.one_sentence_command import OneSentenceCommand
+from tlcconvert.cli.parameters import filled, with_parameters_of
+from tlcconvert.cli.plain_console import plain_console
+from tlcconvert.machine import termination
+from tlcconvert.options import Options
+from tlcconvert.output.output_paths import refuse_conflicts, refuse_taken_folder
+from tlcconvert.shown_name import shown_text
+
+if TYPE_CHECKING:
+    from tlcconvert.conversion import Conversion
+    from tlcconvert.diagnosis.diagnose_images import Report
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+_DECIDED_BY_THE_VERDICT = ("localize_statistics", "strict")
+_OF_OTHER_NETWORKS = ("routing",)
+
+
+@app.command(cls=OneSentenceCommand)
+@with_parameters_of(DiagnosisRequest, Options, besides=(*_DECIDED_BY_THE_VERDICT, *_OF_OTHER_NETWORKS))
+def diagnose(**values: Any) -> None:
+    """Say from images alone whether local statistics help a network, and why.
+
+    No clean images are needed: what the network does on whole images is compared with what it does on crops of the
+    size it was trained on. With -o the verdict decides whether statistics become local; every other option is that of
+    a conversion. Exit codes are those of a conversion, and 0 whatever the verdict.
+    """
+    errors = plain_console(stderr=True)
+    with one_sentence(errors, debug=values["debug"]):
+        run(filled(DiagnosisRequest, values), filled(Options, values), errors)
+
+
+def run(request: DiagnosisRequest, options: Options, errors: Console) -> None:
+    """Carries out ``request``; progress goes to ``errors``, the diagnosis to standard output.
+
+    Raises:
+        ConversionError: nothing was written.
+    """
+    outputs = {"-o": request.output, "--json": request.report}
+    inputs = {"MODEL": request.model, "--weights": request.weights}
+    images = {f"image {number}": path for number, path in enumerate(request.images, 1) if not path.is_dir()}
+    refuse_conflicts(outputs, inputs | images)
+    refuse_taken_folder(options.dump)
+    refuse_missing(inputs)
+    # Options are judged before torch is imported, which takes seconds.
+    from tlcconvert.cli.console import live_progress, print_conversion
+    from tlcconvert.cli.print_diagnosis import print_advice, print_diagnosis
+    from tlcconvert.convert import as_asked, begin, convert_begun
+    from tlcconvert.diagnose import diagnose_begun, refuse_routing
+    from tlcconvert.machine.out_of_memory import memory_named, refuse_left_out
+    from tlcconvert.output.write import bytes_at, check_writable, write_together
+
+    for path in filter(None, outputs.values()):
+        check_writable(path)
+    with memory_named():
+        with live_progress(errors, request.quiet) as show:
+            options = replace(options, progress=_obeying_signals(show))
+            network, options = as_asked(loaded(request, _obeying_signals(show)), options)
+            refuse_imported_code(outputs)
+            refuse_routing(network)
+            begun = begin(network, options)
+        with _live_bar(errors, request.quiet) as report:
+            diagnosis = diagnose_begun(begun, request.images, options, report)
+        conversion: Conversion | None = None
+        if request.output is not None:
+            is_local = request.localize or not diagnosis.verdict.keeps_global
+            with live_progress(errors, request.quiet) as show:
+                begun.stages.report = _obeying_signals(show)
+                chosen = replace(options, localize_statistics=is_local)
+                conversion = convert_begun(begun, chosen, diagnosis)
+            refuse_left_out(conversion.parity.notes)
+    files = [] if conversion is None or request.output is None else conversion.files(request.output)
+    count = len(files)
+    if request.report is not None:
+        files.append(bytes_at(request.report, json.dumps(diagnosis.facts(), indent=2).encode() + b"\n"))
+    termination.raise_if_stopped()
+    lengths = write_together(files, written=termination.work_is_done) if files else []
+    if request.quiet:
+        return
+    try:
+        console = plain_console()
+        print_diagnosis(console, diagnosis)
+        if conversion is not None:
+            print_conversion(console, conversion, request.output, sum(lengths[:count]))
+        print_advice(console, diagnosis, request)
+    except Exception as error:  # what was written stays written
+        errors.print(f"The diagnosis cannot be printed: {type(error).__name__}: {shown_text(error)}.")
+
+
+def _obeying_signals(show: Any) -> Any:
+    def progress(text: str) -> None:
+        termination.raise_if_stopped()
+        show(text)
+
+    return progress
+
+
+@contextmanager
+def _live_bar(errors: Console, is_quiet: bool) -> Iterator[Report]:
+    """A bar of the work that is done; where there is no terminal, a line per image."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    if is_quiet or not errors.is_terminal:
+        last = ""
+
+        def line(text: str, share: float) -> None:
+            nonlocal last
+            termination.raise_if_stopped()
+            if text != last and not is_quiet:
+                errors.print(f"Diagnosing: {shown_text(text)}", soft_wrap=True, highlight=False)
+            last = text
+
+        yield line
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task("Diagnosing", total=1.0)
+
+        def show(text: str, share: float) -> None:
+            termination.raise_if_stopped()
+            bar.update(task, completed=share, description=shown_text(text))
+
+        yield show

@@ -1,0 +1,72 @@
+"""What a person asks of ``tlcconvert diagnose`` beside the options of a conversion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tlcconvert.cli.request import AllowPickle, Debug, Factory, Quiet, Weights, refuse_weights_of_a_file
+from tlcconvert.errors import InputError
+from tlcconvert.options.face import Flag, Panel, Positional
+
+
+@dataclass(frozen=True)
+class DiagnosisRequest:
+    """What to read, what to write and what to say.
+
+    Raises:
+        InputError: the options do not make sense together.
+    """
+
+    paths: Annotated[
+        list[Path],
+        Positional(
+            "The network's file, then images such as it is for, as large as in use: files, and folders of files. "
+            "With --model, images alone.",
+            metavar="MODEL IMAGES...",
+        ),
+    ]
+    output: Annotated[
+        Path | None,
+        Flag(
+            "Also convert, with the statistics the verdict is for, and write this file.", ("-o", "--output")
+        ),
+    ] = None
+    localize: Annotated[
+        bool,
+        Flag(
+            "With -o: make statistics local whatever the verdict.",
+            panel=Panel.STATISTICS,
+            before="base_ratio",
+        ),
+    ] = False
+
+    factory: Factory = None
+    weights: Weights = None
+    allow_pickle: AllowPickle = False
+
+    report: Annotated[
+        Path | None, Flag("Also write the diagnosis to this file, as JSON.", ("--json",), Panel.REPORT)
+    ] = None
+    quiet: Quiet = False
+    debug: Debug = False
+
+    def __post_init__(self) -> None:
+        refuse_weights_of_a_file(self.factory, self.weights)
+        if not self.images:
+            raise InputError(
+                "Name images to diagnose with, or a folder of them: tlcconvert diagnose MODEL IMAGES..."
+            )
+        if self.localize and self.output is None:
+            raise InputError("--localize is for the file that -o names.")
+
+    @property
+    def model(self) -> Path | None:
+        """The network's file, if it is in one."""
+        return self.paths[0] if self.factory is None else None
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """Files and folders."""
+        return tuple(self.paths if self.factory is not None else self.paths[1:])
