@@ -17,7 +17,8 @@ from tlcconvert.diagnosis.diagnosis import Diagnosis
 from tlcconvert.diagnosis.subject import subject_of
 from tlcconvert.errors import InputError
 from tlcconvert.images.image_file import require_image_libraries
-from tlcconvert.images.image_files import image_files
+from tlcconvert.images.image_files import image_files, refuse_no_images
+from tlcconvert.images.unusable_image import UnusableImage
 from tlcconvert.machine.out_of_memory import memory_named
 from tlcconvert.network.network import Network
 from tlcconvert.network.pixels import Pixels
@@ -68,9 +69,15 @@ def diagnose(
         ),
     )
     several = [images] if isinstance(images, (str, os.PathLike, Tensor)) else list(images)
+    paths = [Path(image) for image in several if not isinstance(image, Tensor)]
+    if paths:
+        require_image_libraries()
+    files, unusable = image_files(paths)
+    found: list[Path | Tensor] = [*files, *(image for image in several if isinstance(image, Tensor))]
+    refuse_no_images(found, unusable)
     with memory_named():
         refuse_routing(asked)
-        return diagnose_begun(begin(asked, options), several, options, report)
+        return diagnose_begun(begin(asked, options), found, unusable, options, report)
 
 
 def refuse_routing(network: Network) -> None:
@@ -86,15 +93,18 @@ def refuse_routing(network: Network) -> None:
 
 
 def diagnose_begun(
-    begun: Begun, images: Sequence[Image], options: Options, report: Report | None = None
+    begun: Begun,
+    images: Sequence[Path | Tensor],
+    unusable: Sequence[UnusableImage],
+    options: Options,
+    report: Report | None = None,
 ) -> Diagnosis:
-    """:func:`diagnose`, of a captured network, whose program stays as it is."""
-    report = report or (lambda text, share: None)
-    tensors = [image for image in images if isinstance(image, Tensor)]
-    paths = [Path(image) for image in images if not isinstance(image, Tensor)]
-    if paths:
-        require_image_libraries()
-    files, unusable = image_files(paths)
+    """:func:`diagnose`, of a captured network, whose program stays as it is.
+
+    Args:
+        images: files and tensors.
+        unusable: what was named beside them and is neither.
+    """
     with begun.stages("diagnose"):
         subject = subject_of(begun, options)
-        return diagnose_images(subject, [*files, *tensors], unusable, report)
+        return diagnose_images(subject, images, unusable, report or (lambda text, share: None))

@@ -15,6 +15,7 @@ from tlcconvert.cli.one_sentence_command import OneSentenceCommand
 from tlcconvert.cli.parameters import filled, with_parameters_of
 from tlcconvert.cli.plain_console import plain_console
 from tlcconvert.cli.request import Request
+from tlcconvert.cli.subcommands import SUBCOMMANDS
 from tlcconvert.machine import termination
 from tlcconvert.options import Options
 from tlcconvert.output.output_paths import refuse_conflicts, refuse_taken_folder
@@ -23,7 +24,18 @@ from tlcconvert.shown_name import shown_text
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command(cls=OneSentenceCommand)
+class _MainCommand(OneSentenceCommand):
+    """Its help names the other commands too."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        with formatter.section("Other commands"):
+            formatter.write_dl(
+                [(f"tlcconvert {name} {other.usage}", other.summary) for name, other in SUBCOMMANDS.items()]
+            )
+
+
+@app.command(cls=_MainCommand)
 @with_parameters_of(Request, Options)
 def convert(**values: Any) -> None:
     """Convert an image-restoration network to ONNX with local statistics (TLC) and folded branches.

@@ -17,6 +17,8 @@ from tlcconvert.cli.inputs import loaded, refuse_imported_code, refuse_missing
 from tlcconvert.cli.one_sentence_command import OneSentenceCommand
 from tlcconvert.cli.parameters import filled, with_parameters_of
 from tlcconvert.cli.plain_console import plain_console
+from tlcconvert.images.image_file import require_image_libraries
+from tlcconvert.images.image_files import image_files, refuse_no_images
 from tlcconvert.machine import termination
 from tlcconvert.options import Options
 from tlcconvert.output.output_paths import refuse_conflicts, refuse_taken_folder
@@ -54,10 +56,13 @@ def run(request: DiagnosisRequest, options: Options, errors: Console) -> None:
     """
     outputs = {"-o": request.output, "--json": request.report}
     inputs = {"MODEL": request.model, "--weights": request.weights}
-    images = {f"image {number}": path for number, path in enumerate(request.images, 1) if not path.is_dir()}
-    refuse_conflicts(outputs, inputs | images)
     refuse_taken_folder(options.dump)
     refuse_missing(inputs)
+    images, unusable = image_files(request.images)
+    refuse_no_images(images, unusable)
+    named = {f"image {number}": image for number, image in enumerate(images, 1)}
+    refuse_conflicts(outputs, inputs | named)
+    require_image_libraries()
     # Options are judged before torch is imported, which takes seconds.
     from tlcconvert.cli.console import live_progress, print_conversion
     from tlcconvert.cli.print_diagnosis import print_advice, print_diagnosis
@@ -76,7 +81,7 @@ def run(request: DiagnosisRequest, options: Options, errors: Console) -> None:
             refuse_routing(network)
             begun = begin(network, options)
         with _live_bar(errors, request.quiet) as report:
-            diagnosis = diagnose_begun(begun, request.images, options, report)
+            diagnosis = diagnose_begun(begun, images, unusable, options, report)
         conversion: Conversion | None = None
         if request.output is not None:
             is_local = request.localize or not diagnosis.verdict.keeps_global

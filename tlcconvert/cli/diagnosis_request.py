@@ -19,14 +19,13 @@ class DiagnosisRequest:
         InputError: the options do not make sense together.
     """
 
-    paths: Annotated[
-        list[Path],
-        Positional(
-            "The network's file, then images such as it is for, as large as in use: files, and folders of files. "
-            "With --model, images alone.",
-            metavar="MODEL IMAGES...",
-        ),
+    first: Annotated[
+        Path, Positional("The network's file; an image where --model tells the network.", "MODEL")
     ]
+    others: Annotated[
+        list[Path] | None,
+        Positional("Images such as it is for, as large as in use: files, and folders of files.", "IMAGES..."),
+    ] = None
     output: Annotated[
         Path | None,
         Flag(
@@ -39,6 +38,7 @@ class DiagnosisRequest:
             "With -o: make statistics local whatever the verdict.",
             panel=Panel.STATISTICS,
             before="base_ratio",
+            is_usual=True,
         ),
     ] = False
 
@@ -47,7 +47,8 @@ class DiagnosisRequest:
     allow_pickle: AllowPickle = False
 
     report: Annotated[
-        Path | None, Flag("Also write the diagnosis to this file, as JSON.", ("--json",), Panel.REPORT)
+        Path | None,
+        Flag("Also write the diagnosis to this file, as JSON.", ("--json",), Panel.REPORT, is_usual=True),
     ] = None
     quiet: Quiet = False
     debug: Debug = False
@@ -64,9 +65,10 @@ class DiagnosisRequest:
     @property
     def model(self) -> Path | None:
         """The network's file, if it is in one."""
-        return self.paths[0] if self.factory is None else None
+        return self.first if self.factory is None else None
 
     @property
     def images(self) -> tuple[Path, ...]:
         """Files and folders."""
-        return tuple(self.paths if self.factory is not None else self.paths[1:])
+        others = self.others or []
+        return tuple(others if self.factory is None else [self.first, *others])

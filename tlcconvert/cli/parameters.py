@@ -16,6 +16,8 @@ from tlcconvert.options.option import Option, options_of
 T = TypeVar("T")
 Command = Callable[..., None]
 
+USUAL = "usual_options"
+"""The attribute of a command that names what its short help shows."""
 _PANELS = list(Panel)
 
 
@@ -30,6 +32,7 @@ def with_parameters_of(*groups: type, besides: Collection[str] = ()) -> Callable
 
     def decorate(command: Command) -> Command:
         vars(command)["__signature__"] = inspect.Signature(parameters, return_annotation=None)
+        vars(command)[USUAL] = frozenset(option.name for option in options if _is_usual(option))
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return command
 
@@ -81,6 +84,10 @@ def _in_order_of_help(options: Iterable[Option]) -> list[Option]:
             ordered.remove(option)
             ordered.insert([other.name for other in ordered].index(option.face.before), option)
     return ordered
+
+
+def _is_usual(option: Option) -> bool:
+    return not isinstance(option.face, Flag) or option.face.panel is Panel.MAIN or option.face.is_usual
 
 
 def _panel(option: Option) -> Panel:

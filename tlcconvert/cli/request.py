@@ -16,6 +16,7 @@ Factory = Annotated[
         ("--model",),
         Panel.NETWORK,
         metavar="PACKAGE.MODULE:FACTORY",
+        is_usual=True,
     ),
 ]
 Weights = Annotated[Path | None, Flag("State dict for --model.", panel=Panel.NETWORK)]
@@ -24,6 +25,7 @@ AllowPickle = Annotated[
     Flag(
         "Let the model file run code: needed for .pt2 programs and pickled modules.",
         panel=Panel.NETWORK,
+        is_usual=True,
     ),
 ]
 Quiet = Annotated[bool, Flag("Print errors only.", panel=Panel.REPORT)]
@@ -49,10 +51,14 @@ class Request:
     weights: Weights = None
     allow_pickle: AllowPickle = False
 
-    dry_run: Annotated[bool, Flag("Convert and verify, but write nothing.", panel=Panel.REPORT)] = False
-    report: Annotated[Path | None, Flag("Also write the report to this file.", ("--json",), Panel.REPORT)] = (
-        None
-    )
+    dry_run: Annotated[
+        bool,
+        Flag("Convert and verify, but write nothing.", panel=Panel.REPORT, is_usual=True),
+    ] = False
+    report: Annotated[
+        Path | None,
+        Flag("Also write the report to this file.", ("--json",), Panel.REPORT, is_usual=True),
+    ] = None
     quiet: Quiet = False
     debug: Debug = False
 

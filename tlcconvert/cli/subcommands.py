@@ -24,7 +24,7 @@ class Subcommand:
 
 SUBCOMMANDS = {
     "diagnose": Subcommand(
-        "MODEL IMAGES... --train-size N",
+        "MODEL IMAGES...",
         "Say from images alone whether local statistics help, and why.",
         "tlcconvert.cli.diagnose",
     ),

@@ -19,8 +19,8 @@ from tlcconvert.diagnosis.region import MOST_WORK, Region, region
 from tlcconvert.diagnosis.site_distances import distance
 from tlcconvert.diagnosis.subject import Subject
 from tlcconvert.diagnosis.verdict import Verdict, verdict_of
-from tlcconvert.errors import InputError
 from tlcconvert.images.image_file import read_image, size_of
+from tlcconvert.images.image_files import refuse_no_images
 from tlcconvert.images.network_image import as_network_takes_it, refuse_other_channels
 from tlcconvert.images.unusable_image import UnusableImage
 from tlcconvert.shown_name import shown
@@ -66,30 +66,29 @@ def diagnose_images(
         InputError: no image can be used.
     """
     if not subject.local.statistics:
-        return _summed_up(subject, (), [str(reason) for reason in unusable])
+        return _summed_up(subject, (), unusable)
     if any(isinstance(image, Path) for image in images):
         refuse_other_channels(subject.channels)
-    left_out = list(map(str, unusable))
+    reasons = list(unusable)
     plans: list[_Plan] = []
     for number, image in enumerate(images):
-        with _noted(left_out):
+        with _noted(reasons):
             plans.append(_planned(subject, number, image, len(images)))
     clock = _Clock(subject, report, sum(plan.work for plan in plans))
     told = []
     for plan in plans:
-        with _noted(left_out):
+        with _noted(reasons):
             told.append(_told(subject, plan, clock))
-    if not told:
-        raise InputError(" ".join(["There is no image to diagnose with.", *left_out[:3]]))
-    return _summed_up(subject, told, left_out)
+    refuse_no_images(told, reasons)
+    return _summed_up(subject, told, reasons)
 
 
 @contextmanager
-def _noted(left_out: list[str]) -> Iterator[None]:
+def _noted(reasons: list[UnusableImage]) -> Iterator[None]:
     try:
         yield
     except UnusableImage as reason:
-        left_out.append(str(reason))
+        reasons.append(reason)
 
 
 def _planned(subject: Subject, number: int, image: Path | Tensor, count: int) -> _Plan:
@@ -175,7 +174,7 @@ def _as_batch(subject: Subject, name: str, image: Tensor) -> Tensor:
     return pixels
 
 
-def _summed_up(subject: Subject, told: Sequence[_Told], left_out: Sequence[str]) -> Diagnosis:
+def _summed_up(subject: Subject, told: Sequence[_Told], reasons: Sequence[UnusableImage]) -> Diagnosis:
     telling = [each for each in told if not each.evidence.is_within_window]
     closer, changed, global_error, local_error = _totals(telling)
     sites = _sites(subject, telling)
@@ -198,7 +197,7 @@ def _summed_up(subject: Subject, told: Sequence[_Told], left_out: Sequence[str])
         base_size=training.base_size,
         alignment=subject.alignment,
         images=tuple(each.evidence for each in told),
-        left_out=tuple(left_out),
+        left_out=tuple(map(str, reasons)),
         sites=sites,
         blocks=tuple(site for site in sites if is_visible and (site.jumps or 0.0) > _SHOWS_BLOCKS),
         notes=tuple(_notes(subject, [each.evidence for each in told])),

@@ -17,6 +17,7 @@ from torch import Tensor, fx
 from torch.export import ExportedProgram
 
 from passes.program import runnable, where
+from tlcconvert.diagnosis.written_norm import norm_epsilon
 
 _KINDS: dict[Any, str] = {
     torch.ops.tlc.local_mean.default: "mean",
@@ -27,7 +28,6 @@ _KINDS: dict[Any, str] = {
     torch.ops.tlc.local_normalize.default: "norm",
     torch.ops.tlc.window_attention.default: "attention",
 }
-_WITHOUT_VALUES = ("attention",)
 _MOST_WINDOWS_PER_AXIS = 16
 _VISIBLE_JUMP = math.log(1.05)
 """Of a gain between neighbours; the eye sees an edge of 2 % (Weber's law)."""
@@ -49,10 +49,15 @@ class Seen:
 
 @dataclass(frozen=True)
 class StatisticNode:
-    """Where a statistic is, and of what kind."""
+    """Where a statistic is, and of what kind.
+
+    Attributes:
+        epsilon: of a variance that is one of a norm, what is added to it; else None.
+    """
 
     where: str
     kind: str
+    epsilon: float | None = None
 
 
 class ObservedProgram:
@@ -60,40 +65,48 @@ class ObservedProgram:
 
     def __init__(self, program: ExportedProgram) -> None:
         self._module = runnable(program)
-        self.statistics = tuple(
-            StatisticNode(where(node), _KINDS[node.target])
-            for node in program.graph.nodes
-            if node.target in _KINDS
-        )
+        self.statistics = tuple(_statistic(node) for node in program.graph.nodes if node.target in _KINDS)
 
     @torch.no_grad()
     def run(self, image: Tensor) -> tuple[Tensor, tuple[Seen, ...]]:
         """The output for ``image`` [N, C, H, W], and every statistic in the order of :attr:`statistics`."""
-        observer = _Observer(self._module)
+        observer = _Observer(self._module, self.statistics)
         output = observer.run(image)
         return output, tuple(observer.seen)
+
+
+def _statistic(node: fx.Node) -> StatisticNode:
+    kind = _KINDS[node.target]
+    return StatisticNode(where(node), kind, norm_epsilon(node) if kind == "variance" else None)
 
 
 class _Observer(fx.Interpreter):
     """Frees every map after its last reader, as the module itself does."""
 
-    def __init__(self, module: fx.GraphModule) -> None:
+    def __init__(self, module: fx.GraphModule, statistics: Sequence[StatisticNode]) -> None:
         super().__init__(module)
+        self._statistics = statistics
         self.seen: list[Seen] = []
 
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = super().call_function(target, args, kwargs)
-        kind = _KINDS.get(target)
-        if kind == "norm":
-            self.seen.append(_of_norm(*args, **kwargs))
-        elif kind is not None:
-            self.seen.append(Seen(None if kind in _WITHOUT_VALUES else _of_windows(result, kind)))
+        if target in _KINDS:
+            self.seen.append(_seen(self._statistics[len(self.seen)], result, args))
         return result
 
 
-def _of_windows(statistic: Tensor, kind: str) -> Tensor:
-    values = _on_a_grid(statistic)
-    return values.clamp(min=0).sqrt() if kind == "variance" else values
+def _seen(statistic: StatisticNode, result: Tensor, args: tuple[Any, ...]) -> Seen:
+    match statistic.kind:
+        case "norm":
+            return _of_norm(*args)
+        case "variance":
+            epsilon = statistic.epsilon
+            jumps = None if epsilon is None else _jumps(*_jumps_of_gain(result.double(), epsilon))
+            return Seen(_on_a_grid(result.clamp(min=0).sqrt()), jumps)
+        case "attention":
+            return Seen(None)
+        case _:
+            return Seen(_on_a_grid(result))
 
 
 def _of_norm(x: Tensor, window_height: int, window_width: int, groups: int, eps: float) -> Seen:
@@ -108,11 +121,20 @@ def _of_norm(x: Tensor, window_height: int, window_width: int, groups: int, eps:
         variance = (square - mean.square()).clamp(min=0)
         means.append(_on_a_grid(mean + centre))
         deviations.append(_on_a_grid(variance.sqrt()))
-        gain = variance.add(eps).log().mul(-0.5)
-        for step in (gain.diff(dim=2), gain.diff(dim=3)):
-            jumping += int((step.abs() > _VISIBLE_JUMP).sum())
-            pairs += step.numel()
-    return Seen(torch.cat(means + deviations, 1), jumping / pairs if pairs else None)
+        of_group = _jumps_of_gain(variance, eps)
+        jumping, pairs = jumping + of_group[0], pairs + of_group[1]
+    return Seen(torch.cat(means + deviations, 1), _jumps(jumping, pairs))
+
+
+def _jumps_of_gain(variance: Tensor, epsilon: float) -> tuple[int, int]:
+    """Pairs of neighbouring windows whose gains differ by more than 5 %, and all pairs."""
+    gain = variance.clamp(min=0).add(epsilon).log().mul(-0.5)
+    steps = gain.diff(dim=2), gain.diff(dim=3)
+    return sum(int((step.abs() > _VISIBLE_JUMP).sum()) for step in steps), sum(step.numel() for step in steps)
+
+
+def _jumps(jumping: int, pairs: int) -> float | None:
+    return jumping / pairs if pairs else None
 
 
 def _local_mean(x: Tensor, window_height: int, window_width: int) -> Tensor:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tlcconvert.errors import InputError, first_line
 from tlcconvert.images.unusable_image import UnusableImage
+from tlcconvert.process_state.silence import silence
 from tlcconvert.shown_name import shown, shown_text
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ _AS_TURNED = {
     8: lambda pixels: pixels.swapaxes(0, 1)[::-1],
 }
 """By the orientation of EXIF, from rows and columns as stored to those as seen."""
+
+_ON_THEIR_SIDE = (5, 6, 7, 8)
 
 Values = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -65,7 +68,9 @@ def size_of(path: Path) -> tuple[int, int]:
         UnusableImage: as :func:`read_image`, but for what only reading all of it shows.
     """
     with _opened(path) as image:
-        return (image.width, image.height) if _orientation(image) > 4 else (image.height, image.width)
+        # Pillow says of a TIFF what it measures once it is turned.
+        is_turned = image.format != "TIFF" and _orientation(image) in _ON_THEIR_SIDE
+        return (image.width, image.height) if is_turned else (image.height, image.width)
 
 
 def read_image(path: Path) -> Values:
@@ -91,7 +96,7 @@ def _opened(path: Path) -> Iterator[Image]:
     if os.path.getsize(path) == 0:
         raise UnusableImage(name, "is empty")
     try:
-        with Image.open(path) as image:
+        with silence(), Image.open(path) as image:
             _refuse(image, name)
             yield image
     except (UnusableImage, MemoryError):

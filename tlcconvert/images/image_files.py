@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
+from tlcconvert.errors import InputError
 from tlcconvert.images.unusable_image import UnusableImage
 from tlcconvert.shown_name import shown
 
@@ -34,6 +36,12 @@ def image_files(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[Unusable
         except OSError as error:
             unusable.append(UnusableImage(shown(path), f"cannot be read: {error.strerror or error}"))
     return tuple(files.values()), tuple(unusable)
+
+
+def refuse_no_images(images: Collection[object], unusable: Iterable[UnusableImage]) -> None:
+    """Raises InputError where there are no ``images``, with the reasons why some are not."""
+    if not images:
+        raise InputError(" ".join(["There is no image to work with.", *map(str, islice(unusable, 3))]))
 
 
 def _files_at(path: Path) -> Iterator[Path]:

@@ -32,6 +32,7 @@ class Flag:
         number: from the number that was typed, or the default, to the value; raises InputError.
         reads: from any other text that was typed to the value; raises InputError.
         least: the smallest number allowed.
+        is_usual: whether the short help has it, as it has all of the main panel.
     """
 
     help: str
@@ -42,6 +43,7 @@ class Flag:
     number: Callable[[object], object] | None = None
     reads: Callable[[str], object] | None = None
     least: int | None = None
+    is_usual: bool = False
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def test_every_option_of_the_command_is_a_field_and_every_field_with_a_face_an_o
 
 
 def test_the_help_has_the_panels_in_their_order_and_no_option_twice() -> None:
-    text = CliRunner().invoke(cli.app, ["--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"}).output
+    text = CliRunner().invoke(cli.app, ["--help-all"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"}).output
     places = [text.index(f"─ {panel.value} ─") for panel in Panel if panel.value]
     assert places == sorted(places)
     panels = text[text.index("─ Options ─") :]

@@ -74,7 +74,7 @@ def diagnosed(network: nn.Module) -> tlcconvert.Conversion:
     asked, options = as_asked(known(network), Options(12, verify_sizes=[(16, 24)]))
     begun = begin(asked, options)
     images = [torch.rand(3, 32, 40, generator=torch.Generator().manual_seed(0))]
-    return convert_begun(begun, options, diagnose_begun(begun, images, options))
+    return convert_begun(begun, options, diagnose_begun(begun, images, [], options))
 
 
 @pytest.fixture(scope="module")
