@@ -98,7 +98,7 @@ class Conversion:
 
     def report(self) -> dict[str, Any]:
         """Everything above as plain data for a JSON file."""
-        diagnosed = {} if self.diagnosis is None else {"diagnosis": self.diagnosis.facts()}
+        diagnosed = {} if self.diagnosis is None else {"diagnosis": self.diagnosis.summary()}
         return diagnosed | {
             "metadata": self.metadata,
             "localized": [

@@ -60,7 +60,7 @@ def print_conversion(console: Console, conversion: Conversion, written: Path | N
         console.print(_sites(conversion))
     elif "patch_size" in conversion.metadata:
         console.print(_routing(conversion.metadata), highlight=False)
-    else:
+    elif not conversion.left_global:
         console.print("Nothing to localize: the network has no global statistic that could be made local.")
     _print_folds(console, conversion)
     if conversion.left_global:

@@ -93,7 +93,8 @@ def run(request: DiagnosisRequest, options: Options, errors: Console) -> None:
     files = [] if conversion is None or request.output is None else conversion.files(request.output)
     count = len(files)
     if request.report is not None:
-        files.append(bytes_at(request.report, json.dumps(diagnosis.facts(), indent=2).encode() + b"\n"))
+        facts = diagnosis.facts() | ({} if conversion is None else {"conversion": conversion.report()})
+        files.append(bytes_at(request.report, json.dumps(facts, indent=2).encode() + b"\n"))
     termination.raise_if_stopped()
     lengths = write_together(files, written=termination.work_is_done) if files else []
     if request.quiet:

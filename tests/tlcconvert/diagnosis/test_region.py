@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.tlcconvert.diagnosis.networks import Brightened, subject
@@ -16,12 +16,20 @@ from tlcconvert.diagnosis.subject import Subject
 PLENTY = 10.0**30
 
 
-class EvenOnly(nn.Module):
+class BlocksOfSix(nn.Module):
     """Accepts multiples of six."""
 
     def forward(self, x: Tensor) -> Tensor:
         sixths = x.unflatten(2, (-1, 6)).flatten(2, 3) + x.unflatten(3, (-1, 6)).flatten(3, 4)
         return sixths * x.mean((2, 3), keepdim=True)
+
+
+class Coarse(nn.Module):
+    """Accepts every size, and takes its statistic on a map of blocks of 24 pixels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        blocks = F.avg_pool2d(x, 24, ceil_mode=True)
+        return x * blocks.mean((2, 3), keepdim=True)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +58,7 @@ def test_work_bounds_it_too_but_never_to_less_than_two_windows(network: Subject)
 
 
 def test_a_part_is_of_a_size_the_network_accepts() -> None:
-    network = subject(EvenOnly(), 12)
+    network = subject(BlocksOfSix(), 12)
     assert network.requirements.multiple == 6
     assert region(network, (100, 67), PLENTY)[2:] == (96, 66)
     assert all(extent % 6 == 0 for extent in region(network, (9999, 9998), PLENTY)[2:])
@@ -59,11 +67,12 @@ def test_a_part_is_of_a_size_the_network_accepts() -> None:
 
 
 def test_crops_are_of_accepted_sizes_at_positions_of_every_stride() -> None:
-    network = subject(EvenOnly(), 8)
+    network = subject(BlocksOfSix(), 8)
     assert network.crop_size == (12, 12)
     assert network.alignment == 12
 
     strided = subject(Brightened(over=2), 8)
-    assert strided.crop_size == (8, 8)
-    assert strided.alignment == 8
-    assert torch.is_tensor(strided.whole.run(torch.rand(1, 3, 16, 16))[0])
+    assert (strided.crop_size, strided.alignment) == ((8, 8), 8)
+    coarse = subject(Coarse(), 48)
+    assert (coarse.requirements.multiple, coarse.alignment) == (1, 24)
+    assert subject(Coarse(), 16).alignment == 8
