@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +17,13 @@ from tlcconvert.cli.parameters import filled, with_parameters_of
 from tlcconvert.cli.plain_console import plain_console
 from tlcconvert.cli.request import Request
 from tlcconvert.cli.subcommands import SUBCOMMANDS
+from tlcconvert.errors import InputError
 from tlcconvert.machine import termination
 from tlcconvert.options import Options
+from tlcconvert.options.sizes_as_text import as_train_size
 from tlcconvert.output.output_paths import refuse_conflicts, refuse_taken_folder
 from tlcconvert.shown_name import shown_text
+from tlcconvert.tuning.plan import Plan, read_plan, refuse_other_network
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -45,7 +49,27 @@ def convert(**values: Any) -> None:
     """
     errors = plain_console(stderr=True)
     with one_sentence(errors, debug=values["debug"]):
+        if values["plan"] is not None:
+            values |= planned(read_plan(values["plan"]), values)
         run(filled(Request, values), filled(Options, values), errors)
+
+
+def planned(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a plan says of options, as it would be typed.
+
+    Args:
+        values: what was typed.
+
+    Raises:
+        InputError: another train size was typed.
+    """
+    train_size = "x".join(map(str, plan.train_size))
+    typed = values["train_size"]
+    if typed is not None and as_train_size(typed) != plan.train_size:
+        raise InputError(f"The plan is for a train size of {train_size}: leave out --train-size, or --plan.")
+    if plan.base_ratio is None:
+        return {"train_size": train_size, "localize_statistics": False}
+    return {"train_size": train_size, "base_ratio": plan.base_ratio}
 
 
 def run(request: Request, options: Options, errors: Console) -> None:
@@ -55,13 +79,19 @@ def run(request: Request, options: Options, errors: Console) -> None:
         ConversionError: nothing was written.
     """
     outputs = {"-o": request.written, "--json": request.report, "--calibrate": options.routing.calibrate}
-    inputs = {"MODEL": request.model, "--weights": request.weights, "--costs": options.routing.costs}
+    inputs = {
+        "MODEL": request.model,
+        "--plan": request.plan,
+        "--weights": request.weights,
+        "--costs": options.routing.costs,
+    }
     refuse_conflicts(outputs, inputs)
     refuse_taken_folder(options.dump)
     refuse_missing(inputs)
     # Options are judged before torch is imported, which takes seconds.
     from tlcconvert.cli.console import live_progress, print_conversion
     from tlcconvert.convert import convert_network
+    from tlcconvert.output.metadata import state_sha256
     from tlcconvert.output.write import bytes_at, check_writable, write_together
 
     for path in filter(None, outputs.values()):
@@ -74,6 +104,8 @@ def run(request: Request, options: Options, errors: Console) -> None:
 
         network = loaded(request, progress)
         refuse_imported_code(outputs)
+        if request.plan is not None:
+            refuse_other_network(read_plan(request.plan), network.sha256 or state_sha256(network.module))
         conversion = convert_network(network, replace(options, progress=progress))
     files = [] if request.written is None else conversion.files(request.written)
     count = len(files)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from rich.console import Console
 from tlcconvert.cli.diagnosis_request import DiagnosisRequest
 from tlcconvert.cli.ending import one_sentence
 from tlcconvert.cli.inputs import loaded, refuse_imported_code, refuse_missing
+from tlcconvert.cli.live_bar import live_bar, obeying_signals
 from tlcconvert.cli.one_sentence_command import OneSentenceCommand
 from tlcconvert.cli.parameters import filled, with_parameters_of
 from tlcconvert.cli.plain_console import plain_console
@@ -26,7 +25,6 @@ from tlcconvert.shown_name import shown_text
 
 if TYPE_CHECKING:
     from tlcconvert.conversion import Conversion
-    from tlcconvert.diagnosis.diagnose_images import Report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -75,18 +73,18 @@ def run(request: DiagnosisRequest, options: Options, errors: Console) -> None:
         check_writable(path)
     with memory_named():
         with live_progress(errors, request.quiet) as show:
-            options = replace(options, progress=_obeying_signals(show))
-            network, options = as_asked(loaded(request, _obeying_signals(show)), options)
+            options = replace(options, progress=obeying_signals(show))
+            network, options = as_asked(loaded(request, obeying_signals(show)), options)
             refuse_imported_code(outputs)
             refuse_routing(network)
             begun = begin(network, options)
-        with _live_bar(errors, request.quiet) as report:
+        with live_bar(errors, "Diagnosing", request.quiet) as report:
             diagnosis = diagnose_begun(begun, images, unusable, options, report)
         conversion: Conversion | None = None
         if request.output is not None:
             is_local = request.localize or not diagnosis.verdict.keeps_global
             with live_progress(errors, request.quiet) as show:
-                begun.stages.report = _obeying_signals(show)
+                begun.stages.report = obeying_signals(show)
                 chosen = replace(options, localize_statistics=is_local)
                 conversion = convert_begun(begun, chosen, diagnosis)
             refuse_left_out(conversion.parity.notes)
@@ -107,44 +105,3 @@ def run(request: DiagnosisRequest, options: Options, errors: Console) -> None:
         print_advice(console, diagnosis, request)
     except Exception as error:  # what was written stays written
         errors.print(f"The diagnosis cannot be printed: {type(error).__name__}: {shown_text(error)}.")
-
-
-def _obeying_signals(show: Any) -> Any:
-    def progress(text: str) -> None:
-        termination.raise_if_stopped()
-        show(text)
-
-    return progress
-
-
-@contextmanager
-def _live_bar(errors: Console, is_quiet: bool) -> Iterator[Report]:
-    """A bar of the work that is done; where there is no terminal, a line per image."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    if is_quiet or not errors.is_terminal:
-        last = ""
-
-        def line(text: str, share: float) -> None:
-            nonlocal last
-            termination.raise_if_stopped()
-            if text != last and not is_quiet:
-                errors.print(f"Diagnosing: {shown_text(text)}", soft_wrap=True, highlight=False)
-            last = text
-
-        yield line
-        return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=errors, transient=True) as bar:
-        task = bar.add_task("Diagnosing", total=1.0)
-
-        def show(text: str, share: float) -> None:
-            termination.raise_if_stopped()
-            bar.update(task, completed=share, description=shown_text(text))
-
-        yield show

@@ -51,6 +51,15 @@ class Request:
     weights: Weights = None
     allow_pickle: AllowPickle = False
 
+    plan: Annotated[
+        Path | None,
+        Flag(
+            "Train size and window as tlcconvert tune found them, or that statistics stay global.",
+            panel=Panel.STATISTICS,
+            before="base_ratio",
+            metavar="FILE",
+        ),
+    ] = None
     dry_run: Annotated[
         bool,
         Flag("Convert and verify, but write nothing.", panel=Panel.REPORT, is_usual=True),

@@ -28,6 +28,11 @@ SUBCOMMANDS = {
         "Say from images alone whether local statistics help, and why.",
         "tlcconvert.cli.diagnose",
     ),
+    "tune": Subcommand(
+        "MODEL DEGRADED CLEAN",
+        "Find the best window, or that none is, on images and their clean originals.",
+        "tlcconvert.cli.tune",
+    ),
 }
 _MAIN = "tlcconvert.cli.command"
 

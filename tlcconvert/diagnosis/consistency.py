@@ -25,7 +25,6 @@ from torch import Tensor
 
 from tlcconvert.diagnosis.observed_program import Seen
 from tlcconvert.diagnosis.subject import Subject
-from tlcconvert.sizes.output_extents import Extent
 
 LEAST_ERROR = 1e-10
 """A squared difference that is rounding and no evidence: a 1000th of a 4th of a step of 8 bits."""
@@ -83,7 +82,7 @@ def consistency(
         outputs, seen = subject.whole.run(torch.cat([_crop(image, at, subject.crop_size) for at in batch]))
         on_crops.append(seen)
         for output, at in zip(outputs, batch, strict=True):
-            inner, there = _central_half(output.shape[1:]), _displacement(subject, at)
+            inner, there = _central_half(output.shape[1:]), subject.output_begins_at(*at)
             errors.append(
                 tuple(  # type: ignore[arg-type]
                     _mean_square(output[inner].double() - _moved(whole[0], inner, there), subject.white)
@@ -113,15 +112,6 @@ def _crop(image: Tensor, at: tuple[int, int], size: tuple[int, int]) -> Tensor:
 def _central_half(size: Sequence[int]) -> Box:
     rows, columns = (slice(extent // 4, extent - extent // 4) for extent in size)
     return slice(None), rows, columns
-
-
-def _displacement(subject: Subject, at: tuple[int, int]) -> tuple[int, int]:
-    """Where in the output of the image the output of the crop at ``at`` begins."""
-    return _output_step(subject.extents.height, at[0]), _output_step(subject.extents.width, at[1])
-
-
-def _output_step(extent: Extent, pixels: int) -> int:
-    return extent.step * (extent.times * pixels // extent.over)
 
 
 def _moved(whole: Tensor, box: Box, by: tuple[int, int]) -> Tensor:

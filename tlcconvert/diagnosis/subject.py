@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 
 import sympy
+from torch import fx
 from torch.export import ExportedProgram
 
 from passes.fold.batch_norm import TrainingBatchNorm
 from passes.localize import Localized, LocalSite, Training, localize
-from passes.program import with_own_graph
+from passes.program import runnable, with_own_graph
 from passes.simplify.fold_constants import fold_constants
 from tlcconvert.begun import Begun
 from tlcconvert.capture.output_growth import images_kept, output_growth
@@ -20,7 +21,7 @@ from tlcconvert.network.outputs import keep_output
 from tlcconvert.network.pixels import Pixels
 from tlcconvert.options import Options
 from tlcconvert.pipeline import FOLD, SIMPLIFY, run_steps
-from tlcconvert.sizes.output_extents import Extents
+from tlcconvert.sizes.output_extents import Extent, Extents
 from tlcconvert.sizes.size_requirements import SizeRequirements
 from tlcconvert.verification.cost import GraphCost
 from tlcconvert.verification.feature_map_memory import FeatureMapMemory
@@ -38,6 +39,7 @@ class Subject:
 
     Attributes:
         local, whole: the same network with statistics over windows, and over whole images as it was made.
+        folded: the program both are made of.
         localized: what became local.
         requirements: sizes both accept.
         extents: of the output.
@@ -47,6 +49,7 @@ class Subject:
 
     local: ObservedProgram
     whole: ObservedProgram
+    folded: ExportedProgram
     localized: Localized
     requirements: SizeRequirements
     extents: Extents
@@ -85,8 +88,22 @@ class Subject:
         black, white = self.pixels.value_range or (0.0, 1.0)
         return white - black
 
+    def output_begins_at(self, top: int, left: int) -> tuple[int, int]:
+        """Where in the output of an image the output of its part from (``top``, ``left``) on begins, both aligned."""
+        return _output_step(self.extents.height, top), _output_step(self.extents.width, left)
+
+    def at_ratio(self, ratio: float) -> fx.GraphModule:
+        """The same network with windows of ``ratio`` training crops, as a function of an image [N, C, H, W]."""
+        train = self.localized.training.train_size
+        program, _ = _localized(self.folded, Training.on_crops(train, ratio))
+        return runnable(program)
+
     def _stride(self, extent: sympy.Expr) -> int:
         return max(1, round(_LARGE / max(1, self.localized.image.at(extent, _LARGE, _LARGE))))
+
+
+def _output_step(extent: Extent, pixels: int) -> int:
+    return extent.step * (extent.times * pixels // extent.over)
 
 
 def _extents(site: LocalSite) -> tuple[sympy.Expr, sympy.Expr]:
@@ -123,6 +140,7 @@ def subject_of(begun: Begun, options: Options) -> Subject:
     return Subject(
         local=ObservedProgram(local),
         whole=ObservedProgram(whole),
+        folded=program,
         localized=localized,
         requirements=captured.requirements,
         extents=extents,

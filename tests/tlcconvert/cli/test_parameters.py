@@ -20,6 +20,7 @@ from tlcconvert.options import Options
 from tlcconvert.options.face import FieldsOf, Flag, Panel, Positional, ReadOff
 from tlcconvert.options.numbers_as_text import whole_number
 from tlcconvert.options.option import Option, options_of
+from tlcconvert.tuning.plan import Plan
 
 NEEDED = ["--train-size", "64", "-o", "out.onnx"]
 COMPANIONS = {
@@ -84,6 +85,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         del seen["routing"]
 
     monkeypatch.setattr(cli, "run", record)
+    monkeypatch.setattr(cli, "read_plan", lambda path: Plan("", (64, 64), 1.5, ()))
     return seen
 
 

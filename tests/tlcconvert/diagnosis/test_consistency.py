@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.tlcconvert.diagnosis.networks import Brightened, subject
+from tests.tlcconvert.diagnosis.networks import Brightened, Statistic, subject
 from tlcconvert.diagnosis.consistency import consistency, decibels, deviation
 
 CROP = 8
 
 
-def window_means(window: int) -> object:
+def window_means(window: int) -> Statistic:
     """The mean over the window about each pixel, moved inside at the borders."""
 
     def statistic(x: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def test_errors_and_change_are_those_of_windows_taken_one_by_one(
     found = consistency(subject(network, CROP), image, positions)
 
     as_made = network(image.double())
-    network.statistic = window_means(12 // over)  # type: ignore[assignment]
+    network.statistic = window_means(12 // over)
     by_windows = network(image.double())
     network.statistic = Brightened().statistic
     assert found.change == pytest.approx(float((by_windows - as_made).square().mean()), rel=1e-4)
