@@ -174,10 +174,10 @@ def test_help_needs_no_torch_and_the_main_one_names_every_command() -> None:
         "import sys; from tlcconvert.__main__ import main; sys.argv = ['tlcconvert', *sys.argv[1:]]\n"
         "try: main()\nexcept SystemExit: print('torch' in sys.modules)"
     )
-    for arguments in (["--help"], ["diagnose", "--help"]):
+    for words in ([], *([name] for name in subcommands.SUBCOMMANDS)):
         done = subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+            [sys.executable, "-c", code, *words, "--help"], capture_output=True, text=True, check=True
         )
         assert done.stdout.splitlines()[-1] == "False"
-        for name in subcommands.SUBCOMMANDS:
-            assert name in done.stdout
+        assert " ".join(["tlcconvert", *words]) in done.stdout
+        assert words or all(f"tlcconvert {name} " in done.stdout for name in subcommands.SUBCOMMANDS)

@@ -50,7 +50,7 @@ def run(app: object, *arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("ratio", [1, 3])
+@pytest.mark.parametrize("ratio", [pytest.param(1, marks=pytest.mark.full), 3])
 def test_it_finds_the_window_the_originals_were_made_with_and_the_plan_repeats_it(
     folder: Path, ratio: int
 ) -> None:

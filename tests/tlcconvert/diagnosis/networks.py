@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -58,6 +59,12 @@ class Normed(nn.Module):
 def begun(network: nn.Module, train_size: int) -> tuple[Begun, Options]:
     asked, options = as_asked(known(network), Options(train_size, input_channels=3))
     return begin(asked, options), options
+
+
+@functools.cache
+def brightened(train_size: int, over: int = 1, times: int = 1) -> Subject:
+    """That of a :class:`Brightened`, captured once."""
+    return subject(Brightened(0.1, over, times), train_size)
 
 
 def subject(network: nn.Module, train_size: int) -> Subject:

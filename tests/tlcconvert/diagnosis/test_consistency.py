@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.tlcconvert.diagnosis.networks import Brightened, Statistic, subject
+from tests.tlcconvert.diagnosis.networks import Brightened, Statistic, brightened
 from tlcconvert.diagnosis.consistency import consistency, decibels, deviation
+from tlcconvert.network.pixels import Pixels
 
 CROP = 8
 
@@ -43,7 +45,7 @@ def test_errors_and_change_are_those_of_windows_taken_one_by_one(
         0, 1, size[1]
     )
     positions = [(0, 0), (0, 8), (size[0] - CROP, 16), (0, 16)]
-    found = consistency(subject(network, CROP), image, positions)
+    found = consistency(brightened(CROP, over, times), image, positions)
 
     as_made = network(image.double())
     network.statistic = window_means(12 // over)
@@ -63,21 +65,17 @@ def test_errors_and_change_are_those_of_windows_taken_one_by_one(
 
 
 def test_white_and_black_are_the_unit() -> None:
-    network = Brightened()
+    network = brightened(CROP)
     image = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(0))
-    unit = consistency(subject(network, CROP), image, [(0, 0)])
-    from dataclasses import replace
-
-    from tlcconvert.network.pixels import Pixels
-
-    bytes_ = replace(subject(network, CROP), pixels=Pixels((0.0, 255.0)))
-    of_bytes = consistency(bytes_, image * 255, [(0, 0)])
+    unit = consistency(network, image, [(0, 0)])
+    of_bytes = consistency(replace(network, pixels=Pixels((0.0, 255.0))), image * 255, [(0, 0)])
     assert of_bytes.change == pytest.approx(unit.change, rel=1e-4)
     assert of_bytes.global_errors.tolist() == pytest.approx(unit.global_errors.tolist(), rel=1e-4)
 
 
 def test_work_is_counted_as_it_is_done() -> None:
-    network, done = subject(Brightened(), CROP), []
+    network = brightened(CROP)
+    done: list[int] = []
     consistency(network, torch.rand(1, 3, 16, 24), [(0, 0), (8, 8)], done.append)
     cost = network.cost.multiply_adds
     assert done == [cost(1, 16, 24), cost(1, 16, 24), cost(2, CROP, CROP)]

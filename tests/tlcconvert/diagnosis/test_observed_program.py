@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.tlcconvert.diagnosis.networks import Brightened, Normed, subject
+from tests.tlcconvert.diagnosis.networks import Normed, brightened, subject
 from tlcconvert.diagnosis.observed_program import Seen
 
 SIZE, WINDOW = 20, 12
@@ -29,7 +29,7 @@ def windows(x: Tensor) -> Tensor:
 
 
 def test_a_mean_is_seen_over_every_window_and_over_the_whole_image() -> None:
-    network = subject(Brightened(), 8)
+    network = brightened(8)
     (node,) = network.local.statistics
     assert node.kind == "mean"
     assert "networks.py" in node.where
@@ -79,7 +79,7 @@ def test_a_contrast_that_weighs_channels_is_no_norm() -> None:
 
 
 def test_a_grid_of_windows_stands_for_many() -> None:
-    network = subject(Brightened(), 8)
+    network = brightened(8)
     _, (seen,) = network.local.run(torch.rand(1, 3, 60, 30))
     assert isinstance(seen, Seen) and seen.values is not None
     assert seen.values.shape == (16 * 16, 3)

@@ -8,7 +8,7 @@ import pytest
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.tlcconvert.diagnosis.networks import Brightened, subject
+from tests.tlcconvert.diagnosis.networks import brightened, subject
 from tlcconvert.diagnosis import region as limits
 from tlcconvert.diagnosis.region import region
 from tlcconvert.diagnosis.subject import Subject
@@ -34,7 +34,7 @@ class Coarse(nn.Module):
 
 @pytest.fixture(scope="module")
 def network() -> Subject:
-    return subject(Brightened(), 8)
+    return brightened(8)
 
 
 def test_an_affordable_image_is_run_whole(network: Subject) -> None:
@@ -71,8 +71,7 @@ def test_crops_are_of_accepted_sizes_at_positions_of_every_stride() -> None:
     assert network.crop_size == (12, 12)
     assert network.alignment == 12
 
-    strided = subject(Brightened(over=2), 8)
+    strided = brightened(8, over=2)
     assert (strided.crop_size, strided.alignment) == ((8, 8), 8)
     coarse = subject(Coarse(), 48)
     assert (coarse.requirements.multiple, coarse.alignment) == (1, 24)
-    assert subject(Coarse(), 16).alignment == 8

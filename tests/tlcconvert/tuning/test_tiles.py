@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.tlcconvert.diagnosis.networks import Brightened, subject
+from tests.tlcconvert.diagnosis.networks import Brightened, brightened
 from tlcconvert.tuning.tiles import in_tiles
 
 
@@ -17,7 +17,7 @@ def test_where_the_statistic_is_nothing_tiles_are_the_whole(
 ) -> None:
     network = Brightened(0.0, over, times)
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(in_tiles(subject(Brightened(0.1, over, times), 8), network, image), network(image))
+    assert torch.allclose(in_tiles(brightened(8, over, times), network, image), network(image))
 
 
 def test_every_pixel_is_a_mean_of_the_tiles_over_it() -> None:
@@ -28,7 +28,7 @@ def test_every_pixel_is_a_mean_of_the_tiles_over_it() -> None:
         return torch.full_like(tile, float(len(seen)))
 
     image = torch.rand(1, 3, 16, 64)
-    output = in_tiles(subject(Brightened(), 16), numbered, image)
+    output = in_tiles(brightened(16), numbered, image)
     # Tiles of 16 every 8 pixels, as positions are multiples of 8 and neighbours share a quarter at least.
     assert len(seen) == 7
     row = output[0, 0, 0]
