@@ -136,6 +136,33 @@ def test_what_cannot_be_used_is_told_and_the_rest_goes_on(tmp_path: Path) -> Non
     ]
 
 
+class Filtered(nn.Module):
+    """Its frequencies cannot be made local; its mean can."""
+
+    def __init__(self, strength: float) -> None:
+        super().__init__()
+        self.strength = strength
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = image + self.strength * image.mean((2, 3), keepdim=True) if self.strength else image
+        return torch.fft.irfft2(torch.fft.rfft2(x), s=x.shape[-2:])
+
+
+def test_what_cannot_be_made_local_is_named() -> None:
+    found = diagnose(Filtered(0.05), SLOPE)
+    assert found.verdict is Verdict.LOCAL
+    assert found.explanation[-1].startswith("Global whatever is decided: ")
+    nothing = diagnose(Filtered(0), SLOPE)
+    assert nothing.verdict is Verdict.NOTHING_GLOBAL
+    assert "cannot be made local (" in nothing.sentence
+
+
+def test_an_image_whose_output_is_not_finite_tells_nothing() -> None:
+    found = diagnose(Brightened(0.05), SLOPE, torch.full((3, 60, 60), math.nan))
+    assert found.verdict is Verdict.LOCAL
+    assert found.left_out == ("image 2 makes the network return values that are not finite.",)
+
+
 class Beside(nn.Module):
     def forward(self, image: Tensor, level: Tensor) -> Tensor:
         return image * image.mean((2, 3), keepdim=True) + level

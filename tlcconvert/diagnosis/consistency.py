@@ -48,6 +48,12 @@ class Consistency:
     on_windows: tuple[Seen, ...]
     on_crops: tuple[tuple[Seen, ...], ...]
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether every output was."""
+        errors = torch.cat((self.global_errors, self.local_errors))
+        return math.isfinite(self.change) and bool(errors.isfinite().all())
+
 
 def decibels(global_errors: Tensor, local_errors: Tensor) -> Tensor:
     """C of each crop; differences that are rounding are none."""

@@ -146,6 +146,8 @@ def _told(subject: Subject, plan: _Plan, clock: _Clock) -> _Told:
     else:
         pixels = _as_batch(subject, plan.name, plan.image)[..., box[0], box[1]]
     found = consistency(subject, pixels, plan.positions, done)
+    if not found.is_finite:
+        raise UnusableImage(plan.name, "makes the network return values that are not finite")
     evidence = ImageEvidence(
         name=plan.name,
         size=plan.size,
@@ -199,6 +201,9 @@ def _summed_up(subject: Subject, told: Sequence[_Told], reasons: Sequence[Unusab
         images=tuple(each.evidence for each in told),
         left_out=tuple(map(str, reasons)),
         sites=sites,
+        left_global=tuple(
+            f"{skipped.kind} at {skipped.where}: {skipped.reason}" for skipped in subject.localized.skipped
+        ),
         blocks=tuple(site for site in sites if is_visible and (site.jumps or 0.0) > _SHOWS_BLOCKS),
         notes=tuple(_notes(subject, [each.evidence for each in told])),
     )

@@ -84,6 +84,7 @@ class Diagnosis:
         images: what each image told.
         left_out: sentences on images that told nothing.
         sites: the statistics, in the order of the network.
+        left_global: what cannot be made local and depends on the whole image whatever the verdict, with the reason.
         blocks: the norms whose gain jumps from pixel to pixel so often that blocks show.
         notes: what was measured otherwise than asked.
     """
@@ -100,6 +101,7 @@ class Diagnosis:
     images: tuple[ImageEvidence, ...]
     left_out: tuple[str, ...]
     sites: tuple[SiteEvidence, ...]
+    left_global: tuple[str, ...]
     blocks: tuple[SiteEvidence, ...]
     notes: tuple[str, ...]
 
@@ -139,6 +141,9 @@ class Diagnosis:
                     f"Undecided: no image is larger than a window of {height}x{width} pixels, and up to that size "
                     "local and global statistics are the same; diagnose with images of the size you have."
                 )
+            case Verdict.NOTHING_GLOBAL if self.left_global:
+                first = self.left_global[0]
+                return f"Nothing to decide: what depends on the whole image cannot be made local ({first})."
             case Verdict.NOTHING_GLOBAL:
                 return (
                     "Nothing to decide: the network has no global statistic that could be made local, so it does "
@@ -148,7 +153,7 @@ class Diagnosis:
     @property
     def explanation(self) -> tuple[str, ...]:
         """What explains the verdict, a sentence each."""
-        return tuple(filter(None, (self._of_blocks(), self._of_sites())))
+        return tuple(filter(None, (self._of_blocks(), self._of_sites(), self._of_left_global())))
 
     def facts(self) -> dict[str, Any]:
         """Everything as plain data for a JSON file; what is infinite is null."""
@@ -190,6 +195,12 @@ class Diagnosis:
             "Blocks may show: windows are so small that norms change by more than 5 % from one pixel to the next, at "
             f"up to {jumps:.0%} of the pixels: {_named(self.blocks)}. A larger --base-ratio makes them fewer."
         )
+
+    def _of_left_global(self) -> str:
+        if not self.left_global or self.verdict is Verdict.NOTHING_GLOBAL:
+            return ""
+        more = f", and {len(self.left_global) - 1} more" if len(self.left_global) > 1 else ""
+        return f"Global whatever is decided: {self.left_global[0]}{more}."
 
     def _of_sites(self) -> str:
         if self.verdict not in (Verdict.LOCAL, Verdict.UNSAFE):
