@@ -12,9 +12,10 @@ from torch.export import ExportedProgram
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.begun import Begun
 from tlcconvert.convert import as_asked, begin, known
-from tlcconvert.diagnosis.diagnose_images import Report, diagnose_images
+from tlcconvert.diagnosis.diagnose_images import diagnose_images
 from tlcconvert.diagnosis.diagnosis import Diagnosis
 from tlcconvert.diagnosis.subject import subject_of
+from tlcconvert.diagnosis.work_clock import Report
 from tlcconvert.errors import InputError
 from tlcconvert.images.image_file import require_image_libraries
 from tlcconvert.images.image_files import image_files, refuse_no_images

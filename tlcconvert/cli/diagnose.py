@@ -11,8 +11,8 @@ from rich.console import Console
 
 from tlcconvert.cli.diagnosis_request import DiagnosisRequest
 from tlcconvert.cli.ending import one_sentence
-from tlcconvert.cli.inputs import loaded, refuse_imported_code, refuse_missing
-from tlcconvert.cli.live_bar import live_bar, obeying_signals
+from tlcconvert.cli.inputs import refuse_missing
+from tlcconvert.cli.live_bar import live_bar
 from tlcconvert.cli.one_sentence_command import OneSentenceCommand
 from tlcconvert.cli.parameters import filled, with_parameters_of
 from tlcconvert.cli.plain_console import plain_console
@@ -25,6 +25,7 @@ from tlcconvert.shown_name import shown_text
 
 if TYPE_CHECKING:
     from tlcconvert.conversion import Conversion
+    from tlcconvert.diagnosis.diagnosis import Diagnosis
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -62,32 +63,31 @@ def run(request: DiagnosisRequest, options: Options, errors: Console) -> None:
     refuse_conflicts(outputs, inputs | named)
     require_image_libraries()
     # Options are judged before torch is imported, which takes seconds.
-    from tlcconvert.cli.console import live_progress, print_conversion
-    from tlcconvert.cli.print_diagnosis import print_advice, print_diagnosis
-    from tlcconvert.convert import as_asked, begin, convert_begun
-    from tlcconvert.diagnose import diagnose_begun, refuse_routing
-    from tlcconvert.machine.out_of_memory import memory_named, refuse_left_out
-    from tlcconvert.output.write import bytes_at, check_writable, write_together
+    from tlcconvert.cli.two_stages import captured, converted
+    from tlcconvert.diagnose import diagnose_begun
+    from tlcconvert.machine.out_of_memory import memory_named
+    from tlcconvert.output.write import check_writable
 
     for path in filter(None, outputs.values()):
         check_writable(path)
     with memory_named():
-        with live_progress(errors, request.quiet) as show:
-            options = replace(options, progress=obeying_signals(show))
-            network, options = as_asked(loaded(request, obeying_signals(show)), options)
-            refuse_imported_code(outputs)
-            refuse_routing(network)
-            begun = begin(network, options)
+        begun, options = captured(request, options, outputs, errors, request.quiet)
         with live_bar(errors, "Diagnosing", request.quiet) as report:
             diagnosis = diagnose_begun(begun, images, unusable, options, report)
-        conversion: Conversion | None = None
+        conversion = None
         if request.output is not None:
             is_local = request.localize or not diagnosis.verdict.keeps_global
-            with live_progress(errors, request.quiet) as show:
-                begun.stages.report = obeying_signals(show)
-                chosen = replace(options, localize_statistics=is_local)
-                conversion = convert_begun(begun, chosen, diagnosis)
-            refuse_left_out(conversion.parity.notes)
+            chosen = replace(options, localize_statistics=is_local)
+            conversion = converted(begun, chosen, errors, request.quiet, diagnosis)
+    size = _written(request, diagnosis, conversion)
+    if not request.quiet:
+        _print(request, diagnosis, conversion, size, errors)
+
+
+def _written(request: DiagnosisRequest, diagnosis: Diagnosis, conversion: Conversion | None) -> int:
+    """Writes all that was asked for, or nothing; returns the bytes of the network's files."""
+    from tlcconvert.output.write import bytes_at, write_together
+
     files = [] if conversion is None or request.output is None else conversion.files(request.output)
     count = len(files)
     if request.report is not None:
@@ -95,13 +95,24 @@ def run(request: DiagnosisRequest, options: Options, errors: Console) -> None:
         files.append(bytes_at(request.report, json.dumps(facts, indent=2).encode() + b"\n"))
     termination.raise_if_stopped()
     lengths = write_together(files, written=termination.work_is_done) if files else []
-    if request.quiet:
-        return
+    return sum(lengths[:count])
+
+
+def _print(
+    request: DiagnosisRequest,
+    diagnosis: Diagnosis,
+    conversion: Conversion | None,
+    size: int,
+    errors: Console,
+) -> None:
+    from tlcconvert.cli.console import print_conversion
+    from tlcconvert.cli.print_diagnosis import print_advice, print_diagnosis
+
     try:
         console = plain_console()
         print_diagnosis(console, diagnosis)
         if conversion is not None:
-            print_conversion(console, conversion, request.output, sum(lengths[:count]))
+            print_conversion(console, conversion, request.output, size)
         print_advice(console, diagnosis, request)
     except Exception as error:  # what was written stays written
         errors.print(f"The diagnosis cannot be printed: {type(error).__name__}: {shown_text(error)}.")

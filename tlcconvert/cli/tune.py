@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 
 from tlcconvert.cli.ending import one_sentence
-from tlcconvert.cli.inputs import loaded, refuse_imported_code, refuse_missing
-from tlcconvert.cli.live_bar import live_bar, obeying_signals
+from tlcconvert.cli.inputs import refuse_missing
+from tlcconvert.cli.live_bar import live_bar
 from tlcconvert.cli.one_sentence_command import OneSentenceCommand
 from tlcconvert.cli.parameters import filled, with_parameters_of
 from tlcconvert.cli.plain_console import plain_console
@@ -26,6 +27,10 @@ from tlcconvert.output.output_paths import refuse_conflicts, refuse_taken_folder
 from tlcconvert.shown_name import shown_text
 from tlcconvert.tuning.pairs import Pair, pairs
 from tlcconvert.tuning.plan import Plan, plan_text, read_plan, refuse_other_network
+
+if TYPE_CHECKING:
+    from tlcconvert.conversion import Conversion
+    from tlcconvert.tuning.tuning import Tuning
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -59,21 +64,15 @@ def run(request: TuningRequest, options: Options, errors: Console) -> None:
     refuse_taken_folder(options.dump)
     require_image_libraries()
     found, alone = _pairs_of(request)
-    named = {f"an image of pair {number}": pair.degraded for number, pair in enumerate(found, 1)}
-    originals = {f"the original of pair {number}": pair.clean for number, pair in enumerate(found, 1)}
-    refuse_conflicts(outputs, inputs | named | originals)
+    refuse_conflicts(outputs, inputs | _named(found))
     plan = read_plan(request.plan) if request.plan is not None and request.plan.exists() else None
     # Options are judged before torch is imported, which takes seconds.
-    from tlcconvert.cli.console import live_progress, print_conversion
-    from tlcconvert.cli.print_tuning import print_tuning
-    from tlcconvert.convert import as_asked, begin, convert_begun
-    from tlcconvert.diagnose import refuse_routing
+    from tlcconvert.cli.two_stages import captured, converted
     from tlcconvert.diagnosis.subject import subject_of
-    from tlcconvert.machine.out_of_memory import memory_named, refuse_left_out
+    from tlcconvert.machine.out_of_memory import memory_named
     from tlcconvert.output.write import check_writable, write_bytes, write_together
     from tlcconvert.tuning.quality import require_quality_library
     from tlcconvert.tuning.tune_pairs import tune_pairs
-    from tlcconvert.tuning.tuning import Tuning
 
     require_quality_library()
     for path in filter(None, outputs.values()):
@@ -84,39 +83,46 @@ def run(request: TuningRequest, options: Options, errors: Console) -> None:
             write_bytes(plan_text(tuning.facts()), request.plan)
 
     with memory_named():
-        with live_progress(errors, request.quiet) as show:
-            options = replace(options, progress=obeying_signals(show))
-            network, options = as_asked(loaded(request, obeying_signals(show)), options)
-            refuse_imported_code(outputs)
-            refuse_routing(network)
-            begun = begin(network, options)
-            subject = subject_of(begun, options)
+        begun, options = captured(request, options, outputs, errors, request.quiet)
+        subject = subject_of(begun, options)
         rows = _known_rows(plan, begun.sha256, subject.localized.training.train_size)
         with live_bar(errors, "Tuning", request.quiet) as report:
             tuning = tune_pairs(subject, begun.sha256, found, alone, rows, report, keep)
-        conversion = None
+        conversion, size = None, 0
         if request.output is not None:
             ratio = tuning.base_ratio
             chosen = replace(
                 options, localize_statistics=ratio is not None, base_ratio=ratio or options.base_ratio
             )
-            with live_progress(errors, request.quiet) as show:
-                begun.stages.report = obeying_signals(show)
-                conversion = convert_begun(begun, chosen)
-            refuse_left_out(conversion.parity.notes)
-    termination.raise_if_stopped()
-    lengths = []
-    if conversion is not None and request.output is not None:
-        lengths = write_together(conversion.files(request.output), written=termination.work_is_done)
-    if request.quiet:
-        return
+            conversion = converted(begun, chosen, errors, request.quiet)
+            termination.raise_if_stopped()
+            files = conversion.files(request.output)
+            size = sum(write_together(files, written=termination.work_is_done))
+    if not request.quiet:
+        _print(request, tuning, conversion, size, errors)
+
+
+def _print(
+    request: TuningRequest, tuning: Tuning, conversion: Conversion | None, size: int, errors: Console
+) -> None:
+    from tlcconvert.cli.console import print_conversion
+    from tlcconvert.cli.print_tuning import print_tuning
+
     try:
         console = plain_console()
         print_tuning(console, tuning)
         if conversion is not None:
-            print_conversion(console, conversion, request.output, sum(lengths))
+            print_conversion(console, conversion, request.output, size)
     except Exception as error:  # what was written stays written
         errors.print(f"The table cannot be printed: {type(error).__name__}: {shown_text(error)}.")
+
+
+def _named(found: Sequence[Pair]) -> dict[str, Path | None]:
+    """Every image by what a message calls it."""
+    names: dict[str, Path | None] = {}
+    for number, pair in enumerate(found, 1):
+        names |= {f"degraded image {number}": pair.degraded, f"clean image {number}": pair.clean}
+    return names
 
 
 def _pairs_of(request: TuningRequest) -> tuple[Sequence[Pair], Sequence[UnusableImage]]:

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tlcconvert.diagnosis.diagnose_images import Report
 from tlcconvert.diagnosis.region import MOST_WORK, region
 from tlcconvert.diagnosis.subject import Subject
+from tlcconvert.diagnosis.work_clock import Report
 from tlcconvert.errors import InputError
 from tlcconvert.images.image_file import read_image, size_of
 from tlcconvert.images.image_files import refuse_no_images
@@ -50,7 +50,7 @@ def tune_pairs(
     Args:
         alone: what has no partner.
         known: rows of a plan for this network; those of the same files are not run again.
-        keep: called after each pair with what is known by then.
+        keep: called after each pair that is run with all that is known by then, and at the end.
 
     Raises:
         InputError: no pair can be used, or the network has nothing to make local.
@@ -61,29 +61,47 @@ def tune_pairs(
         )
     refuse_other_channels(subject.channels)
     reasons = list(alone)
-    rows: list[PairQuality] = []
     known_rows = dict(filter(None, map(_known_row, known)))
+    hashes, rows = _begun(pairs, known_rows, reasons)
     ways = _ways(subject)
     train_size = subject.localized.training.train_size
 
     def found() -> Tuning:
-        return Tuning(source_sha256, train_size, tuple(rows), tuple(map(str, reasons)))
+        told = tuple(rows[number] for number in sorted(rows))
+        return Tuning(source_sha256, train_size, told, tuple(map(str, reasons)))
 
-    for number, pair in enumerate(pairs):
-        name = shown(pair.degraded)
-        report(f"{name} ({number + 1} of {len(pairs)})", number / len(pairs))
+    for number, sha256 in hashes.items():
+        if number in rows:
+            continue
         try:
-            sha256 = _hash(pair.degraded), _hash(pair.clean)
-            of = known_rows.get(sha256)
-            if of is None:
-                of = _qualities(subject, pair, ways, len(pairs), number, report)
-            rows.append(PairQuality(name, sha256, of))
+            of = _qualities(subject, pairs[number], ways, len(pairs), number, report)
         except UnusableImage as reason:
             reasons.append(reason)
             continue
+        rows[number] = PairQuality(shown(pairs[number].degraded), sha256, of)
         keep(found())
     refuse_no_images(rows, reasons)
-    return found()
+    tuning = found()
+    keep(tuning)
+    return tuning
+
+
+def _begun(
+    pairs: Sequence[Pair],
+    known: Mapping[tuple[str, str], dict[str, Quality]],
+    reasons: list[UnusableImage],
+) -> tuple[dict[int, tuple[str, str]], dict[int, PairQuality]]:
+    """By the number of a pair, the hashes of its files, and what is known of it already."""
+    hashes, rows = {}, {}
+    for number, pair in enumerate(pairs):
+        try:
+            hashes[number] = _hash(pair.degraded), _hash(pair.clean)
+        except UnusableImage as reason:
+            reasons.append(reason)
+            continue
+        if hashes[number] in known:
+            rows[number] = PairQuality(shown(pair.degraded), hashes[number], known[hashes[number]])
+    return hashes, rows
 
 
 def _ways(subject: Subject) -> list[_Way]:
