@@ -82,7 +82,7 @@ def windows(path: Path) -> list[object]:
     [
         ("gaining", [], True, "Wrote out.onnx"),
         ("unsafe", [], False, "Statistics stayed global, as the verdict says"),
-        ("unsafe", ["--localize"], True, "local against the verdict"),
+        pytest.param("unsafe", ["--localize"], True, "local against the verdict", marks=pytest.mark.full),
     ],
 )
 def test_the_verdict_decides_what_is_converted_unless_it_is_overruled(
