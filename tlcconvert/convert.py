@@ -50,6 +50,7 @@ from tlcconvert.verification.conversion import (
     reach_of,
     verify_conversion,
 )
+from tlcconvert.verification.cost_of_a_run import CostChange, cost_of_a_run, counted_size
 from tlcconvert.verification.extents import demands
 from tlcconvert.verification.feature_map_memory import FeatureMapMemory
 from tlcconvert.verification.half import Rounded, compare_half, in_float32
@@ -163,6 +164,8 @@ def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = 
     captured, guards, stages = begun.captured, begun.guards, begun.stages
     program, requirements = captured.program, captured.requirements
     draft = Draft(program)
+    size = counted_size(requirements, options.static_size)
+    before = cost_of_a_run(program, size)
     growths = output_growth(captured)
     kept = None if options.all_outputs else keep_output(program, options.output_index)
     indices = range(len(growths)) if kept is None else [kept]
@@ -193,6 +196,7 @@ def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = 
     with stages("export"):
         steps.run("speed", draft, journal)
         reach = reach_of(program, image, demanded, localized, requirements)
+        cost = CostChange(before, cost_of_a_run(program, size))
         steps.run("wrap", draft, journal)
         guards.wrapped(program)
         converted = runnable(program)
@@ -247,6 +251,7 @@ def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = 
     return Conversion(
         model=model if half is None else _model(half),
         module=converted,
+        original=subject.original,
         journal=tuple(journal.entries),
         left_global=left_global,
         parity=parity,
@@ -255,6 +260,7 @@ def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = 
         weights=weights,
         program=exported,
         diagnosis=diagnosis,
+        cost=cost,
     )
 
 

@@ -112,7 +112,9 @@ def convert_classsr(
     with stages("verify"):
         parity = _verified(model, mapped, after, before)
     parity.raise_for_mismatch()
-    return Conversion(model, after, tuple(journal.entries), (), parity, metadata, stages.seconds)
+    return Conversion(
+        model, after, tuple(journal.entries), (), parity, metadata, stages.seconds, original=before
+    )
 
 
 def _steps(norms: PassResult, knobs: bool, opset: int) -> Pipeline:

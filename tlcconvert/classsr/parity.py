@@ -18,6 +18,7 @@ from tlcconvert.classsr.patches import crop
 from tlcconvert.classsr.routing import BudgetedImage, RoutedImage
 from tlcconvert.errors import first_line
 from tlcconvert.network.output_distance import TOLERANCE, distance, magnitude
+from tlcconvert.verification.error_histogram import error_histogram
 from tlcconvert.verification.parity import Comparison, Parity
 
 Shape = tuple[int, int, int]
@@ -98,5 +99,12 @@ def _judged(
         Comparison(
             f"class map, {what}", *case.shape, distance(worth, own_worth), magnitude(scores), TOLERANCE
         ),
-        Comparison(what, *case.shape, distance(restored, expected), magnitude(expected), TOLERANCE),
+        Comparison(
+            what,
+            *case.shape,
+            distance(restored, expected),
+            magnitude(expected),
+            TOLERANCE,
+            histogram=error_histogram(restored, expected),
+        ),
     ]

@@ -13,12 +13,12 @@ TOLERANCE = 1e-5
 
 def distance(a: Tensor, b: Tensor) -> float:
     """The largest absolute difference, in double precision; NaN where one is."""
-    return float((_wide(a) - _wide(b)).abs().max()) if a.numel() else 0.0
+    return float((wide(a) - wide(b)).abs().max()) if a.numel() else 0.0
 
 
 def magnitude(tensor: Tensor) -> float:
     """The largest absolute value, in double precision."""
-    return float(_wide(tensor).abs().max()) if tensor.numel() else 0.0
+    return float(wide(tensor).abs().max()) if tensor.numel() else 0.0
 
 
 def root_mean_square(a: Tensor, b: Tensor) -> float:
@@ -34,5 +34,6 @@ def psnr(error: float, scale: float) -> float:
     return 20 * math.log10(quotient) if quotient else -math.inf
 
 
-def _wide(tensor: Tensor) -> Tensor:
+def wide(tensor: Tensor) -> Tensor:
+    """``tensor`` in double precision, real or complex."""
     return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)

@@ -18,6 +18,7 @@ from tlcconvert.errors import first_line
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.network.output_distance import distance, magnitude
+from tlcconvert.verification.error_histogram import error_histogram
 from tlcconvert.verification.float64 import Float64Judge
 from tlcconvert.verification.images import noise, photograph
 from tlcconvert.verification.parity import Comparison, Parity
@@ -114,7 +115,14 @@ class Expected:
         if kinds[0] != kinds[1]:
             return [row(math.nan, 1.0, f"{_listed(kinds[0])} numbers, not {_listed(kinds[1])}")]
         rows = [
-            row(distance(own, other), magnitude(other), bound=tolerance if other.is_floating_point() else 0.0)
+            replace(
+                row(
+                    distance(own, other),
+                    magnitude(other),
+                    bound=tolerance if other.is_floating_point() else 0.0,
+                ),
+                histogram=error_histogram(own, other),
+            )
             for own, other in zip(computed, expected, strict=True)
         ]
         if all(each.passed for each in rows):

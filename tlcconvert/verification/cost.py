@@ -20,8 +20,8 @@ from tlcconvert.verification.multiply_adds import is_view, multiply_adds
 
 PER_ELEMENT = 20
 """Multiply-adds of a convolution that take as long as writing one element: 0.6 ns at 30 a nanosecond."""
-_PER_STATISTIC_ELEMENT = 10 * PER_ELEMENT
-"""Running sums are taken in float64, forth and back over the map."""
+_STATISTIC = 10
+"""Elements that one of a statistic counts for. Running sums are taken in float64, forth and back over the map."""
 
 
 class GraphCost:
@@ -30,9 +30,11 @@ class GraphCost:
     Args:
         graph: of a captured program.
         image: the symbols of its image.
+        per_element: multiply-adds that writing an element counts for; 0 counts multiplications alone.
     """
 
-    def __init__(self, graph: fx.Graph, image: ImageSize) -> None:
+    def __init__(self, graph: fx.Graph, image: ImageSize, per_element: int = PER_ELEMENT) -> None:
+        self._per_element = per_element
         self._image = image
         self._nodes = list(graph.nodes)
         # Later passes rewrite the nodes in place.
@@ -70,9 +72,11 @@ class GraphCost:
         written = sum(_elements(shape, number) for shape in shapes)
         if getattr(target, "namespace", "") == "tlc":
             written = max(written, *(self._argument_elements(node, number)))
-            return written * _PER_STATISTIC_ELEMENT + multiply_adds(target, self._sized(node, number), ())
+            return written * _STATISTIC * self._per_element + multiply_adds(
+                target, self._sized(node, number), ()
+            )
         output = tuple(map(number, shapes[0]))
-        return written * PER_ELEMENT + multiply_adds(target, self._sized(node, number), output)
+        return written * self._per_element + multiply_adds(target, self._sized(node, number), output)
 
     def _argument_elements(self, node: fx.Node, number: Callable[[sympy.Expr], int]) -> list[int]:
         sources = self._sources[node]

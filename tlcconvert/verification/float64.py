@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.output_distance import distance, magnitude
+from tlcconvert.verification.error_histogram import error_histogram
 from tlcconvert.verification.float64_copy import float64_copy
 from tlcconvert.verification.parity import Comparison
 
@@ -65,4 +66,11 @@ def _judged(row: Comparison, own: Tensor, other: Tensor, truth: Tensor, toleranc
         return row
     bound = min(_ILL_CONDITIONED * rounding, _MOST)
     note = f"against float64, from which PyTorch's own float32 is {rounding:.0e} away"
-    return replace(row, error=distance(own, truth), magnitude=scale, bound=bound, note=note)
+    return replace(
+        row,
+        error=distance(own, truth),
+        magnitude=scale,
+        bound=bound,
+        note=note,
+        histogram=error_histogram(own, truth),
+    )

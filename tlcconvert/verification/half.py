@@ -18,6 +18,7 @@ from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.network_inputs import NetworkInputs
 from tlcconvert.network.output_distance import magnitude, psnr, root_mean_square
 from tlcconvert.verification.compare import Candidate
+from tlcconvert.verification.error_histogram import error_histogram
 from tlcconvert.verification.images import photograph
 from tlcconvert.verification.parity import Comparison, Parity
 from tlcconvert.verification.sizes import Size
@@ -61,7 +62,8 @@ def _row(what: str, size: Size, own: Tensor, other: Tensor) -> Comparison:
         return Comparison(what, *size, float((own != other).any()), 1.0, 0.0, purpose="a photograph")
     error, scale = root_mean_square(own, other), magnitude(other)
     bound = 10 ** (-LEAST_PSNR / 20)
-    return Comparison(what, *size, error, scale, bound, f"{psnr(error, scale):.1f} dB", "a photograph")
+    note, histogram = f"{psnr(error, scale):.1f} dB", error_histogram(own, other)
+    return Comparison(what, *size, error, scale, bound, note, "a photograph", histogram=histogram)
 
 
 def in_float32(candidate: Candidate, io: Dtype) -> Candidate:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tlcconvert.errors import ParityError
+from tlcconvert.verification.error_histogram import ErrorHistogram
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Comparison:
         note: why it failed where that is not the error, or why the bound is what it is.
         purpose: what the comparison proves that others do not, e.g. ``"height beyond the windows"``.
         raised: what the candidate raised in the place of a result, else ``""``.
+        histogram: how the differences of single values are spread; None where nothing was subtracted.
     """
 
     what: str
@@ -33,6 +35,7 @@ class Comparison:
     note: str = ""
     purpose: str = ""
     raised: str = ""
+    histogram: ErrorHistogram | None = None
 
     @property
     def size(self) -> str:
