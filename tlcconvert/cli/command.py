@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -78,12 +78,18 @@ def run(request: Request, options: Options, errors: Console) -> None:
     Raises:
         ConversionError: nothing was written.
     """
-    outputs = {"-o": request.written, "--json": request.report, "--calibrate": options.routing.calibrate}
+    outputs = {
+        "-o": request.written,
+        "--json": request.report,
+        "--report": request.page,
+        "--calibrate": options.routing.calibrate,
+    }
     inputs = {
         "MODEL": request.model,
         "--plan": request.plan,
         "--weights": request.weights,
         "--costs": options.routing.costs,
+        **{f"--image {number}": image for number, image in enumerate(request.images, 1)},
     }
     refuse_conflicts(outputs, inputs)
     refuse_taken_folder(options.dump)
@@ -93,9 +99,13 @@ def run(request: Request, options: Options, errors: Console) -> None:
     from tlcconvert.convert import convert_network
     from tlcconvert.output.metadata import state_sha256
     from tlcconvert.output.write import bytes_at, check_writable, write_together
+    from tlcconvert.report.photograph import read_photograph
+    from tlcconvert.report.provenance import provenance
+    from tlcconvert.report.report_files import report_files
 
     for path in filter(None, outputs.values()):
         check_writable(path)
+    photographs = [read_photograph(image) for image in request.images]
     with live_progress(errors, request.quiet) as show:
 
         def progress(text: str) -> None:
@@ -107,12 +117,14 @@ def run(request: Request, options: Options, errors: Console) -> None:
         if request.plan is not None:
             refuse_other_network(read_plan(request.plan), network.sha256 or state_sha256(network.module))
         conversion = convert_network(network, replace(options, progress=progress))
-    files = [] if request.written is None else conversion.files(request.written)
-    count = len(files)
+        files = [] if request.written is None else conversion.files(request.written)
+        count = len(files)
+        if request.report is not None or request.page is not None:
+            progress("report")
+            origin = provenance(sys.argv[1:], request.network, files)
+            files += report_files(conversion, origin, photographs, request.report, request.page, progress)
     if conversion.cost_file and options.routing.calibrate is not None:
         files.append(bytes_at(options.routing.calibrate, conversion.cost_file.encode()))
-    if request.report is not None:
-        files.append(bytes_at(request.report, json.dumps(conversion.report(), indent=2).encode() + b"\n"))
     termination.raise_if_stopped()
     lengths = write_together(files, written=termination.work_is_done)
     if request.quiet:

@@ -26,6 +26,7 @@ STAGES = {
     "export": "Writing standard ONNX operators",
     "verify": "Checking the model in onnxruntime",
     "program": "Writing and checking the exported program",
+    "report": "Making the report",
 }
 
 _LONGEST_TABLE = 40

@@ -8,6 +8,9 @@ from typing import Annotated
 
 from tlcconvert.errors import InputError
 from tlcconvert.options.face import Flag, Panel, Positional
+from tlcconvert.options.given import Given
+
+_MOST_IMAGES = 16
 
 Factory = Annotated[
     str | None,
@@ -31,6 +34,10 @@ AllowPickle = Annotated[
 Quiet = Annotated[bool, Flag("Print errors only.", panel=Panel.REPORT)]
 Debug = Annotated[bool, Flag("Show the traceback of an error.", panel=Panel.REPORT)]
 """Fields that every command which reads a network has."""
+
+
+def _all(images: list[Path] | None) -> tuple[Path, ...]:
+    return tuple(images or ())
 
 
 @dataclass(frozen=True)
@@ -64,9 +71,29 @@ class Request:
         bool,
         Flag("Convert and verify, but write nothing.", panel=Panel.REPORT, is_usual=True),
     ] = False
+    page: Annotated[
+        Path | None,
+        Flag(
+            "Also write the report as a page for people, in one file.",
+            ("--report",),
+            Panel.REPORT,
+            metavar="HTML",
+            is_usual=True,
+        ),
+    ] = None
+    images: Annotated[
+        Given[list[Path] | None, tuple[Path, ...]],
+        Flag(
+            "A photograph that the report shows before and after; may be given again.",
+            ("--image",),
+            Panel.REPORT,
+            metavar="FILE",
+            is_usual=True,
+        ),
+    ] = Given(None, _all)
     report: Annotated[
         Path | None,
-        Flag("Also write the report to this file.", ("--json",), Panel.REPORT, is_usual=True),
+        Flag("Also write the report as JSON.", ("--json",), Panel.REPORT, metavar="FILE", is_usual=True),
     ] = None
     quiet: Quiet = False
     debug: Debug = False
@@ -77,11 +104,20 @@ class Request:
         refuse_weights_of_a_file(self.factory, self.weights)
         if self.output is None and not self.dry_run:
             raise InputError("Name the file to write with -o, or use --dry-run.")
+        if self.images and self.page is None and self.report is None:
+            raise InputError("--image belongs to a report: name its file with --report or --json.")
+        if len(self.images) > _MOST_IMAGES:
+            raise InputError(f"A report shows at most {_MOST_IMAGES} images, not {len(self.images)}.")
 
     @property
     def written(self) -> Path | None:
         """Where the converted network goes, if anywhere."""
         return None if self.dry_run else self.output
+
+    @property
+    def network(self) -> str:
+        """What the network is called: its file, or its factory."""
+        return self.factory or str(self.model)
 
 
 def refuse_weights_of_a_file(factory: str | None, weights: Path | None) -> None:
