@@ -94,4 +94,8 @@ def middle(size: Sequence[int], most_pixels: float) -> tuple[int, int, int, int]
     """Top, left, height and width of the middle of an image, of its shape, with at most ``most_pixels``."""
     share = min(1.0, math.sqrt(most_pixels / math.prod(size)))
     height, width = (max(1, int(extent * share)) for extent in size)
+    height, width = (
+        max(1, min(height, int(most_pixels // width))),
+        max(1, min(width, int(most_pixels // height))),
+    )
     return (size[0] - height) // 2, (size[1] - width) // 2, height, width

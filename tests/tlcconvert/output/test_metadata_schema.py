@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, get_type_hints
 
 import onnx
 import pytest
@@ -15,6 +13,7 @@ from torch import nn
 
 import tlcconvert
 from tests.tlcconvert.classsr.classsr_networks import small_network
+from tests.tlcconvert.output.schema_fit import fits
 from tlcconvert.classsr import convert_classsr
 from tlcconvert.convert import as_asked, begin, convert_begun, known
 from tlcconvert.diagnose import diagnose_begun
@@ -100,26 +99,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def stored(path: Path) -> dict[str, str]:
     return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-
-
-def fits(value: Any, kind: Any) -> bool:
-    """Whether a value read from JSON is of a type of the schema."""
-    if is_typeddict(kind):
-        hints = get_type_hints(kind, include_extras=True)
-        required = {key for key, hint in hints.items() if get_origin(hint) is not NotRequired}
-        plain = get_type_hints(kind)
-        return (
-            isinstance(value, Mapping)
-            and required <= value.keys() <= plain.keys()
-            and all(fits(part, plain[key]) for key, part in value.items())
-        )
-    if get_origin(kind) is list:
-        return isinstance(value, list) and all(fits(part, get_args(kind)[0]) for part in value)
-    if isinstance(kind, UnionType):
-        return any(fits(value, part) for part in get_args(kind))
-    if kind is NoneType:
-        return value is None
-    return type(value) in ({int, float} if kind is float else {kind})
 
 
 def test_the_page_has_the_keys_of_the_schema_and_their_types() -> None:
