@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, fx
 from torch.nn import functional
 
+from passes.operators.grid_spread import grid_spread
 from passes.operators.replicate import replicate
 from passes.program import where
 from passes.statistics import STATISTICS
@@ -85,13 +86,12 @@ def _shift(node: fx.Node, arguments: list[Any], local: Tensor) -> StatisticShift
     across, along = names.index("window_height"), names.index("window_width")
     window = (int(arguments[across]), int(arguments[along]))
     height, width = arguments[0].shape[-2:]
+    if overload in _ON_A_GRID and local.shape[-2:] != (height, width):
+        local = grid_spread(local, height, width, *window, arguments[names.index("ratio")])
     arguments[across], arguments[along] = height, width
     whole = overload(*arguments)
     size = whole.square().sum(1).mean().sqrt()
     away = (local - whole).square().sum(1, keepdim=True).sqrt() / size.clamp_min(1e-20)
-    if overload in _ON_A_GRID and away.shape[-2:] != (height, width):
-        interior = (height - min(height, window[0]) + 1, width - min(width, window[1]) + 1)
-        away = functional.interpolate(away, interior, mode="bilinear", align_corners=True)
     if away.shape[-2:] != (height, width):
         away = replicate(away, height, width)
     share = min(1.0, _MOST_PIXELS_OF_A_MAP / max(height, width))
