@@ -95,7 +95,7 @@ def run(request: Request, options: Options, errors: Console) -> None:
     refuse_taken_folder(options.dump)
     refuse_missing(inputs)
     # Options are judged before torch is imported, which takes seconds.
-    from tlcconvert.cli.console import live_progress, print_conversion
+    from tlcconvert.cli.console import live_progress, print_conversion, print_next
     from tlcconvert.convert import convert_network
     from tlcconvert.output.metadata import state_sha256
     from tlcconvert.output.write import bytes_at, check_writable, write_together
@@ -130,6 +130,8 @@ def run(request: Request, options: Options, errors: Console) -> None:
     if request.quiet:
         return
     try:
-        print_conversion(plain_console(), conversion, request.written, sum(lengths[:count]))
+        console = plain_console()
+        print_conversion(console, conversion, request.written, sum(lengths[:count]))
+        print_next(console, request, conversion)
     except Exception as error:  # what was written stays written
         errors.print(f"The report cannot be printed: {type(error).__name__}: {shown_text(error)}.")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
-from passes.result import Skipped
+from passes.localize import LocalSite
+from passes.result import Rewrite, Skipped
+from tlcconvert.cli.request import Request
 from tlcconvert.conversion import Conversion
 from tlcconvert.shown_name import shown, shown_text
 from tlcconvert.sizes.output_extents import stated
 from tlcconvert.stages import Progress
+from tlcconvert.verification.parity import Comparison
 
 STAGES = {
     "load": "Reading the model",
@@ -30,6 +33,8 @@ STAGES = {
 }
 
 _LONGEST_TABLE = 40
+_GAP = 2
+_SHORTEST_PLACE = 12
 
 
 @contextmanager
@@ -58,19 +63,19 @@ def live_progress(console: Console, is_quiet: bool) -> Iterator[Progress]:
 def print_conversion(console: Console, conversion: Conversion, written: Path | None, size: int) -> None:
     """The report of one conversion: local statistics, folds, what stayed global, parity, the file."""
     if conversion.sites:
-        console.print(_sites(conversion))
+        _print_sites(console, conversion.sites)
     elif "patch_size" in conversion.metadata:
         console.print(_routing(conversion.metadata), highlight=False)
     elif not conversion.left_global:
         console.print("Nothing to localize: the network has no global statistic that could be made local.")
-    _print_folds(console, conversion)
-    if conversion.left_global:
-        console.print(_left(conversion.left_global))
+    if conversion.folded.rewrites:
+        console.print(_folds(conversion.folded.rewrites), highlight=False)
+    _print_left(console, conversion.left_global)
     for line in _outputs(conversion.metadata):
         console.print(line, highlight=False)
-    console.print(_parity(conversion))
+    _print_parity(console, conversion.parity.comparisons)
     for note in conversion.parity.notes:
-        console.print(f"Note: {shown_text(note)}.")
+        console.print(f"Note: {shown_text(note)}.", highlight=False)
     seconds = sum(conversion.seconds.values())
     if written is None:
         console.print(f"Dry run: nothing was written ({seconds:.0f} s).")
@@ -78,29 +83,55 @@ def print_conversion(console: Console, conversion: Conversion, written: Path | N
         console.print(f"Wrote {shown(written)} ({size:,} bytes) in {seconds:.0f} s.")
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def print_next(console: Console, request: Request, conversion: Conversion) -> None:
+    """The last line: what to do next."""
+    if request.page is not None:
+        line = f"Next: open {shown(request.page)} in a browser."
+    elif request.written is None:
+        line = "Next: put -o FILE in the place of --dry-run to write the file."
+    elif conversion.left_global:
+        line = "Next: add --report FILE for a page with each place that stayed global, and why."
+    elif conversion.sites:
+        line = "Next: add --report FILE --image PHOTOGRAPH to see what changes on a photograph."
+    else:
+        line = "Next: add --report FILE for a page on what was done, its cost and its proof."
+    console.print(line, highlight=False)
 
 
-def _add_row(table: Table, *cells: str) -> None:
-    """Names of modules and operators are a stranger's text."""
-    table.add_row(*map(shown_text, cells))
-
-
-def _sites(conversion: Conversion) -> Table:
-    count = len(conversion.sites)
-    table = _table(
-        f"{count} statistic{'s' * (count != 1)} made local", "statistic", "where", "feature", "window"
-    )
-    for site in conversion.sites[:_LONGEST_TABLE]:
+def _print_sites(console: Console, sites: Sequence[LocalSite]) -> None:
+    """A line per statistic; where the terminal is narrow, the middle of its place is left out."""
+    rows = [("statistic", "where", "map", "window")]
+    for site in sites[:_LONGEST_TABLE]:
         feature, window = (f"{height}x{width}" for height, width in (site.map.feature_size, site.map.window))
-        _add_row(table, site.kind, site.where, feature, window)
-    legend = "feature: size of the map at train size; window: what the statistic is taken over"
-    table.caption = "\n".join(filter(None, [_more(count), legend]))
-    return table
+        # Names of modules and operators are a stranger's text.
+        rows.append((shown_text(site.kind), shown_text(site.where), feature, window))
+    kind, place, *figures = (max(map(len, column)) for column in zip(*rows, strict=True))
+    place = max(_SHORTEST_PLACE, min(place, console.width - sum((kind, *figures)) - 4 * _GAP))
+    console.print(f"{_counted(len(sites), 'statistic')} made local:", style="bold", highlight=False)
+    for number, (name, where, feature, window) in enumerate(rows):
+        left = name.ljust(kind), _cut(where, place).ljust(place)
+        right = feature.rjust(figures[0]), window.rjust(figures[1])
+        line = " " * _GAP + (" " * _GAP).join((*left, *right))
+        console.print(line, style="" if number else "dim", highlight=False, soft_wrap=True)
+    _print_more(console, len(sites))
+
+
+def _cut(text: str, most: int) -> str:
+    """``text`` without its middle where it is too long: its end is the line in the source."""
+    if len(text) <= most:
+        return text
+    tail = most * 2 // 3
+    return f"{text[: most - tail - 1]}…{text[-tail:]}"
+
+
+def _print_more(console: Console, count: int) -> None:
+    """What a list leaves out."""
+    if count > _LONGEST_TABLE:
+        console.print(f"  and {count - _LONGEST_TABLE} more: --report or --json lists all", style="dim")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _routing(metadata: Mapping[str, str]) -> str:
@@ -123,36 +154,32 @@ def _outputs(metadata: Mapping[str, str]) -> Iterator[str]:
             yield f"Output {number}: {height} by {width} pixels."
 
 
-def _print_folds(console: Console, conversion: Conversion) -> None:
-    """A row per fold; constants, which every network has by the dozen, as one number."""
-    folds = [rewrite for rewrite in conversion.folded.rewrites if rewrite.kind != "constant"]
-    if folds:
-        table = _table("Folded exactly", "what", "where", "before", "after", "note")
-        for rewrite in folds[:_LONGEST_TABLE]:
-            _add_row(table, rewrite.kind, rewrite.where, rewrite.before, rewrite.after, rewrite.note)
-        table.caption = _more(len(folds))
-        console.print(table)
-    constants = len(conversion.folded.rewrites) - len(folds)
-    if constants:
-        console.print(f"{constants} constant expressions computed once.")
+def _folds(rewrites: Sequence[Rewrite]) -> str:
+    """How many of each kind, the rarest, which tell most, first."""
+    kinds = Counter(shown_text(rewrite.kind) for rewrite in rewrites)
+    counts = [_counted(count, kind) for kind, count in sorted(kinds.items(), key=lambda each: each[1])]
+    return f"Folded exactly: {', '.join(counts)}."
 
 
-def _left(left: Sequence[Skipped]) -> Table:
-    table = _table("Left global", "what", "where", "why")
+def _print_left(console: Console, left: Sequence[Skipped]) -> None:
+    """What stays global, and why: a user has to be able to read all of it."""
+    if not left:
+        return
+    console.print(f"{_counted(len(left), 'operation')} left global:", style="bold yellow", highlight=False)
     for skipped in left[:_LONGEST_TABLE]:
-        _add_row(table, skipped.kind, skipped.where, skipped.reason)
-    table.caption = _more(len(left))
-    return table
+        name = Text.assemble(shown_text(skipped.kind), ("  at ", "dim"), shown_text(skipped.where))
+        console.print(Padding(name, (0, 0, 0, 2)))
+        console.print(Padding(Text(shown_text(skipped.reason), "dim"), (0, 0, 0, 4)))
+    _print_more(console, len(left))
 
 
-def _more(count: int) -> str:
-    """What a table leaves out."""
-    return f"and {count - _LONGEST_TABLE} more: --json FILE lists all" if count > _LONGEST_TABLE else ""
-
-
-def _parity(conversion: Conversion) -> Table:
-    table = _table("Verified", "compared", "size", "proves", "error", "of scale", "")
-    for row in conversion.parity.comparisons:
-        figures = f"{row.error:.1e}", f"{row.relative_error:.1e}"
-        _add_row(table, row.what, row.size, row.purpose, *figures, row.note or "ok")
-    return table
+def _print_parity(console: Console, rows: Sequence[Comparison]) -> None:
+    """Which two were compared at how many sizes, and the one of them that came nearest to its bound."""
+    console.print("Verified:", style="bold")
+    for what in dict.fromkeys(row.what for row in rows):
+        own = [row for row in rows if row.what == what]
+        worst = max(own, key=lambda row: row.relative_error / (row.bound or 1))
+        sizes = _counted(len({(row.batch, row.height, row.width) for row in own}), "size")
+        line = f"{shown_text(what)}: {sizes}, {worst.relative_error:.1e} of scale at {worst.size}"
+        note = f" ({shown_text(worst.note)})" if worst.note else ""
+        console.print(Padding(Text(f"{line}; {worst.bound:.0e} passes{note}"), (0, 0, 0, 2)))

@@ -29,6 +29,7 @@ COMPANIONS = {
     "costs": ["--knobs"],
     "calibrate": ["--knobs"],
     "io": ["--dtype", "float16"],
+    "images": ["--report", "report.html"],
 }
 """What an option needs beside it, where that is not a model file or nothing."""
 TEXTS = {
