@@ -68,8 +68,8 @@ def test_page_and_facts_are_written_with_the_file(network: Path, photograph: Pat
         seen["sha256"],
         report["metadata"]["source_sha256"],
         "photograph.png",
-        "8×9",
-    ):  # noqa: RUF001
+        "8\N{MULTIPLICATION SIGN}9",
+    ):
         assert shown in text
     assert all(f"{row['relative_error']:.1e}" in text for row in report["parity"])
 
