@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from tlcconvert.cli.ending import one_sentence
-from tlcconvert.cli.inputs import loaded, refuse_imported_code, refuse_missing
+from tlcconvert.cli.inputs import loaded, network_name, refuse_imported_code, refuse_missing
 from tlcconvert.cli.one_sentence_command import OneSentenceCommand
 from tlcconvert.cli.parameters import filled, with_parameters_of
 from tlcconvert.cli.plain_console import plain_console
@@ -121,7 +121,7 @@ def run(request: Request, options: Options, errors: Console) -> None:
         count = len(files)
         if request.report is not None or request.page is not None:
             progress("report")
-            origin = provenance(sys.argv[1:], request.network, files)
+            origin = provenance(sys.argv[1:], network_name(request), files)
             files += report_files(conversion, origin, photographs, request.report, request.page, progress)
     if conversion.cost_file and options.routing.calibrate is not None:
         files.append(bytes_at(options.routing.calibrate, conversion.cost_file.encode()))

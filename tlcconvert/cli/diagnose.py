@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,7 +14,7 @@ from rich.console import Console
 
 from tlcconvert.cli.diagnosis_request import DiagnosisRequest
 from tlcconvert.cli.ending import one_sentence
-from tlcconvert.cli.inputs import refuse_missing
+from tlcconvert.cli.inputs import network_name, refuse_missing
 from tlcconvert.cli.live_bar import live_bar
 from tlcconvert.cli.one_sentence_command import OneSentenceCommand
 from tlcconvert.cli.parameters import filled, with_parameters_of
@@ -21,16 +24,19 @@ from tlcconvert.images.image_files import image_files, refuse_no_images
 from tlcconvert.machine import termination
 from tlcconvert.options import Options
 from tlcconvert.output.output_paths import refuse_conflicts, refuse_taken_folder
-from tlcconvert.shown_name import shown_text
+from tlcconvert.shown_name import shown, shown_text
 
 if TYPE_CHECKING:
     from tlcconvert.conversion import Conversion
     from tlcconvert.diagnosis.diagnosis import Diagnosis
+    from tlcconvert.output.write import Output
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 _DECIDED_BY_THE_VERDICT = ("localize_statistics", "strict")
 _OF_OTHER_NETWORKS = ("routing",)
+_SHOWN = 4
+"""Photographs on a page."""
 
 
 @app.command(cls=OneSentenceCommand)
@@ -53,7 +59,7 @@ def run(request: DiagnosisRequest, options: Options, errors: Console) -> None:
     Raises:
         ConversionError: nothing was written.
     """
-    outputs = {"-o": request.output, "--json": request.report}
+    outputs = {"-o": request.output, "--json": request.report, "--report": request.page}
     inputs = {"MODEL": request.model, "--weights": request.weights}
     refuse_taken_folder(options.dump)
     refuse_missing(inputs)
@@ -79,23 +85,59 @@ def run(request: DiagnosisRequest, options: Options, errors: Console) -> None:
             is_local = request.localize or not diagnosis.verdict.keeps_global
             chosen = replace(options, localize_statistics=is_local)
             conversion = converted(begun, chosen, errors, request.quiet, diagnosis)
-    size = _written(request, diagnosis, conversion)
+    size = _written(request, diagnosis, conversion, images, errors)
     if not request.quiet:
         _print(request, diagnosis, conversion, size, errors)
 
 
-def _written(request: DiagnosisRequest, diagnosis: Diagnosis, conversion: Conversion | None) -> int:
+def _written(
+    request: DiagnosisRequest,
+    diagnosis: Diagnosis,
+    conversion: Conversion | None,
+    images: Sequence[Path],
+    errors: Console,
+) -> int:
     """Writes all that was asked for, or nothing; returns the bytes of the network's files."""
     from tlcconvert.output.write import bytes_at, write_together
 
     files = [] if conversion is None or request.output is None else conversion.files(request.output)
     count = len(files)
+    if conversion is not None and request.page is not None:
+        files.append(_page(request.page, request, diagnosis, conversion, images, errors))
     if request.report is not None:
         facts = diagnosis.facts() | ({} if conversion is None else {"conversion": conversion.report()})
         files.append(bytes_at(request.report, json.dumps(facts, indent=2).encode() + b"\n"))
     termination.raise_if_stopped()
     lengths = write_together(files, written=termination.work_is_done) if files else []
     return sum(lengths[:count])
+
+
+def _page(
+    path: Path,
+    request: DiagnosisRequest,
+    diagnosis: Diagnosis,
+    conversion: Conversion,
+    images: Iterable[Path],
+    errors: Console,
+) -> Output:
+    """The report of the conversion, with the images that local statistics change most."""
+    from tlcconvert.cli.console import live_progress
+    from tlcconvert.cli.live_bar import obeying_signals
+    from tlcconvert.report.photograph import read_photograph
+    from tlcconvert.report.provenance import provenance
+    from tlcconvert.report.report_files import report_files
+
+    paths = {shown(image): image for image in images}
+    told = [image for image in diagnosis.images if image.name in paths]
+    telling = sorted(told, key=lambda image: -image.deviation)[:_SHOWN]
+    photographs = [read_photograph(paths[image.name]) for image in telling]
+    written = [] if request.output is None else conversion.files(request.output)
+    origin = provenance(sys.argv[1:], network_name(request), written)
+    with live_progress(errors, request.quiet) as show:
+        progress = obeying_signals(show)
+        progress("report")
+        (page,) = report_files(conversion, origin, photographs, None, path, progress)
+    return page
 
 
 def _print(

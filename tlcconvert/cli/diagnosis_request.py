@@ -46,6 +46,16 @@ class DiagnosisRequest:
     weights: Weights = None
     allow_pickle: AllowPickle = False
 
+    page: Annotated[
+        Path | None,
+        Flag(
+            "With -o: also write the report of the conversion as a page, with the images on it.",
+            ("--report",),
+            Panel.REPORT,
+            metavar="HTML",
+            is_usual=True,
+        ),
+    ] = None
     report: Annotated[
         Path | None,
         Flag("Also write the diagnosis to this file, as JSON.", ("--json",), Panel.REPORT, is_usual=True),
@@ -61,6 +71,9 @@ class DiagnosisRequest:
             )
         if self.localize and self.output is None:
             raise InputError("--localize is for the file that -o names.")
+
+        if self.page is not None and self.output is None:
+            raise InputError("--report shows what a conversion changes: name its file with -o.")
 
     @property
     def model(self) -> Path | None:

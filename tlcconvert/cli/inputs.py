@@ -54,6 +54,11 @@ def refuse_imported_code(outputs: Mapping[str, Path | None]) -> None:
             )
 
 
+def network_name(request: AsksForNetwork) -> str:
+    """What the network is called: its file, or its factory."""
+    return request.factory or str(request.model)
+
+
 def loaded(request: AsksForNetwork, progress: Progress) -> Network:
     """The network asked for.
 

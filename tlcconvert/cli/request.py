@@ -114,11 +114,6 @@ class Request:
         """Where the converted network goes, if anywhere."""
         return None if self.dry_run else self.output
 
-    @property
-    def network(self) -> str:
-        """What the network is called: its file, or its factory."""
-        return self.factory or str(self.model)
-
 
 def refuse_weights_of_a_file(factory: str | None, weights: Path | None) -> None:
     """Raises InputError where ``weights`` are for no factory."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import subprocess
 import sys
@@ -181,3 +182,29 @@ def test_help_needs_no_torch_and_the_main_one_names_every_command() -> None:
         assert done.stdout.splitlines()[-1] == "False"
         assert " ".join(["tlcconvert", *words]) in done.stdout
         assert words or all(f"tlcconvert {name} " in done.stdout for name in subcommands.SUBCOMMANDS)
+
+
+@pytest.mark.parametrize(("network", "local"), [("gaining", 1), ("unsafe", 0)])
+def test_a_page_has_the_verdict_and_the_images_that_change_most(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, network: str, local: int
+) -> None:
+    monkeypatch.setattr(cli, "_SHOWN", 1)
+    mild = np.tile(np.linspace(90, 140, 96).astype(np.uint8)[None, :, None], (64, 1, 3))
+    Image.fromarray(mild).save(folder / "photographs" / "mild.png")
+    asked = ["--model", f"lights:{network}", "photographs", "--train-size", 16, "--verify-sizes", "40x48"]
+    result = diagnose(*asked, "-o", "out.onnx", "--report", "report.html", "--json", "found.json")
+    assert result.exit_code == 0, result.output
+    page, facts = (folder / "report.html").read_text(), json.loads((folder / "found.json").read_text())
+    assert html.escape(facts["sentence"]) in page
+    assert facts["conversion"]["diagnosis"]["sentence"] == facts["sentence"]
+    assert len(facts["conversion"]["localized"]) == local
+    assert "photographs/slope.png" in page and "photographs/mild.png" not in page
+    assert page.count('type="range"') == 1
+
+
+def test_a_page_without_a_conversion_is_refused(folder: Path) -> None:
+    result = diagnose(
+        "--model", "lights:gaining", "photographs", "--train-size", 16, "--report", "report.html"
+    )
+    assert result.exit_code == 2 and "-o" in result.stderr
+    assert not (folder / "report.html").exists()
