@@ -39,6 +39,10 @@ def print_advice(console: Console, diagnosis: Diagnosis, request: DiagnosisReque
             )
         elif keeps_global:
             console.print("Statistics are local against the verdict, as --localize asks for.")
+        if request.page is None:
+            console.print("Next: add --report FILE to see on a page what changes on these images.")
+        else:
+            console.print(f"Next: open {shown(request.page)} in a browser.", highlight=False)
         return
     if diagnosis.verdict is Verdict.UNDECIDED:
         return

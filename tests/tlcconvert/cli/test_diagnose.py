@@ -200,6 +200,7 @@ def test_a_page_has_the_verdict_and_the_images_that_change_most(
     assert len(facts["conversion"]["localized"]) == local
     assert "photographs/slope.png" in page and "photographs/mild.png" not in page
     assert page.count('type="range"') == 1
+    assert result.stdout.splitlines()[-1] == "Next: open report.html in a browser."
 
 
 def test_a_page_without_a_conversion_is_refused(folder: Path) -> None:
