@@ -89,7 +89,7 @@ def refuse_routing(network: Network) -> None:
     """
     if isinstance(network.module, ClassSR):
         raise InputError(
-            "A ClassSR runs on patches of the size it was trained on whatever the image: nothing is to diagnose."
+            "A ClassSR runs on patches of the size it was trained on whatever the image: there is nothing to decide."
         )
 
 
