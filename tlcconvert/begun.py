@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tlcconvert.capture.capture import Captured
 from tlcconvert.capture.guards_after_capture import GuardsAfterCapture
-from tlcconvert.network.pixels import Pixels
+from tlcconvert.network.network import Network
 from tlcconvert.stages import Stages
 
 
@@ -16,13 +16,11 @@ class Begun:
 
     Attributes:
         guards: what is taken for granted about sizes from here on, on copies of the program too.
-        pixels: what the values of its images mean.
-        sha256: of its file, else of its state.
+        network: what is known of it; ``sha256`` is of its file, else of its state.
         stages: announced and timed.
     """
 
     captured: Captured
     guards: GuardsAfterCapture
-    pixels: Pixels
-    sha256: str
+    network: Network
     stages: Stages

@@ -149,7 +149,7 @@ def begin(network: Network, options: Options) -> Begun:
         )
     guards = GuardsAfterCapture(captured.program, captured.requirements)
     sha256 = network.sha256 or state_sha256(network.module)
-    return Begun(captured, guards, network.pixels, sha256, stages)
+    return Begun(captured, guards, replace(network, sha256=sha256), stages)
 
 
 def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = None) -> Conversion:
@@ -161,7 +161,7 @@ def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = 
     Raises:
         ConversionError: as :func:`convert`.
     """
-    captured, guards, stages = begun.captured, begun.guards, begun.stages
+    captured, guards, network, stages = begun.captured, begun.guards, begun.network, begun.stages
     program, requirements = captured.program, captured.requirements
     draft = Draft(program)
     size = counted_size(requirements, options.static_size)
@@ -202,7 +202,7 @@ def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = 
         converted = runnable(program)
         draft.axes = _axis_names(program)
         draft.metadata = describe(
-            captured, program, options, begun.pixels, localized, begun.sha256, extents, diagnosis
+            captured, program, options, network.pixels, localized, network.sha256, extents, diagnosis
         )
         half = _half(steps, draft, journal) if options.dtype is Dtype.FLOAT16 else None
         steps.run("write", draft, journal)

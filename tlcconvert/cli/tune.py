@@ -85,9 +85,9 @@ def run(request: TuningRequest, options: Options, errors: Console) -> None:
     with memory_named():
         begun, options = captured(request, options, outputs, errors, request.quiet)
         subject = subject_of(begun, options)
-        rows = _known_rows(plan, begun.sha256, subject.localized.training.train_size)
+        rows = _known_rows(plan, begun.network.sha256, subject.localized.training.train_size)
         with live_bar(errors, "Tuning", request.quiet) as report:
-            tuning = tune_pairs(subject, begun.sha256, found, alone, rows, report, keep)
+            tuning = tune_pairs(subject, begun.network.sha256, found, alone, rows, report, keep)
         conversion, size = None, 0
         if request.output is not None:
             ratio = tuning.base_ratio

@@ -145,7 +145,7 @@ def subject_of(begun: Begun, options: Options) -> Subject:
         requirements=captured.requirements,
         extents=extents,
         channels=captured.inputs.channels,
-        pixels=begun.pixels,
+        pixels=begun.network.pixels,
         cost=GraphCost(local.graph, localized.image),
         memory=FeatureMapMemory(local),
     )
