@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tlcconvert.conversion import Conversion
     from tlcconvert.convert import convert
+    from tlcconvert.diagnose import diagnose
+    from tlcconvert.diagnosis.diagnosis import Diagnosis
     from tlcconvert.dtype import Dtype
     from tlcconvert.errors import (
         CaptureError,
@@ -35,6 +37,7 @@ __all__ = [
     "Comparison",
     "Conversion",
     "ConversionError",
+    "Diagnosis",
     "Dtype",
     "ExtraInput",
     "InputError",
@@ -46,6 +49,7 @@ __all__ = [
     "StrictError",
     "Target",
     "convert",
+    "diagnose",
     "read_metadata",
     "verify",
 ]
@@ -53,6 +57,8 @@ __all__ = [
 _HOMES = {
     "Conversion": "conversion",
     "convert": "convert",
+    "Diagnosis": "diagnosis.diagnosis",
+    "diagnose": "diagnose",
     "Dtype": "dtype",
     "CaptureError": "errors",
     "ConversionError": "errors",
@@ -72,7 +78,7 @@ _HOMES = {
 
 
 class _Package(ModuleType):
-    """A package whose functions are not hidden by modules of the same name: ``convert`` and ``verify``."""
+    """A package whose functions are not hidden by modules of the same name, such as ``convert`` and ``verify``."""
 
     def __getattr__(self, name: str) -> Any:
         if name not in _HOMES:

@@ -26,9 +26,9 @@ def main() -> None:
         warnings.simplefilter("ignore")
         # onnxruntime reports to its makers and keeps a file in the temporary folder, unless told not to.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        from tlcconvert.cli.command import app
+        from tlcconvert.cli.subcommands import run
 
-        app()
+        run(sys.argv[1:])
     except SystemExit:
         if was_stopped():
             leave(exit_code())

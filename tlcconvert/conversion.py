@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import onnx
 from torch import nn
@@ -13,6 +14,7 @@ from torch.export import ExportedProgram
 
 from passes.localize import LocalSite
 from passes.result import PassResult, Rewrite, Skipped
+from tlcconvert.diagnosis.diagnosis import Diagnosis
 from tlcconvert.errors import InputError
 from tlcconvert.lower.external_weights import ExternalWeights
 from tlcconvert.output.exported_output import archive
@@ -20,6 +22,8 @@ from tlcconvert.output.report_schema import (
     SCHEMA,
     Compared,
     Cost,
+    Diagnosed,
+    DiagnosisSummary,
     Histogram,
     Left,
     LocalStatistic,
@@ -51,6 +55,7 @@ class Conversion:
         weights: where the weights are if they exceed what one ONNX file holds; ``model`` then refers to them.
         program: the converted network for ``torch.export.save`` and AOTInductor, where it was asked for
             (``exported_program=True``, or an output that ends in ``.pt2``).
+        diagnosis: what images said of the network, where it was diagnosed before (``tlcconvert diagnose -o``).
         cost_file: the content of the file ``RoutingOptions.calibrate`` asks for, or ``""``.
         original: the network it was made from, called like ``module``, with the file's outputs and padding; it reads
             the weights of the network that was converted.
@@ -66,6 +71,7 @@ class Conversion:
     seconds: dict[str, float]
     weights: ExternalWeights | None = None
     program: ExportedProgram | None = None
+    diagnosis: Diagnosis | None = None
     cost_file: str = ""
     original: nn.Module | None = None
     cost: CostChange | None = None
@@ -114,7 +120,7 @@ class Conversion:
 
     def report(self) -> Report:
         """Everything above as plain data for a JSON file; ``docs/report.md`` says what each key means."""
-        return {
+        report: Report = {
             "schema": SCHEMA,
             "metadata": self.metadata,
             "localized": [self._local(site) for site in self.sites],
@@ -127,6 +133,9 @@ class Conversion:
             "seconds": self.seconds,
             "steps": [_step(entry) for entry in self.journal],
         }
+        if self.diagnosis is not None:
+            report["diagnosis"] = _diagnosed(self.diagnosis)
+        return report
 
     def _local(self, site: LocalSite) -> LocalStatistic:
         train_size: list[int] = json.loads(self.metadata["train_size"])
@@ -140,6 +149,14 @@ class Conversion:
             "window": list(site.map.window),
             "window_in_image": in_image,
         }
+
+
+def _diagnosed(diagnosis: Diagnosis) -> Diagnosed:
+    return {
+        **cast(DiagnosisSummary, diagnosis.summary()),
+        "sentence": diagnosis.sentence,
+        "explanation": list(diagnosis.explanation),
+    }
 
 
 def _rewritten(rewrite: Rewrite) -> Rewritten:

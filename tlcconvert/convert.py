@@ -16,12 +16,14 @@ from passes.program import runnable, with_own_graph
 from passes.result import Skipped
 from passes.sizes import image_size
 from tlcconvert.architectures.classsr import ClassSR
+from tlcconvert.begun import Begun
 from tlcconvert.capture.capture import Captured, capture
 from tlcconvert.capture.guards_after_capture import GuardsAfterCapture
 from tlcconvert.capture.narrowed_sizes import Permission
 from tlcconvert.capture.output_growth import images_kept, output_growth, padding_note
 from tlcconvert.classsr.from_options import convert_from_options
 from tlcconvert.conversion import Conversion
+from tlcconvert.diagnosis.diagnosis import Diagnosis
 from tlcconvert.dtype import Dtype
 from tlcconvert.errors import InputError, StrictError
 from tlcconvert.machine.memory_limit import refuse_what_does_not_fit
@@ -29,7 +31,6 @@ from tlcconvert.machine.out_of_memory import memory_named, refuse_left_out
 from tlcconvert.network.input_channels import input_channels_of
 from tlcconvert.network.network import Network
 from tlcconvert.network.outputs import OneOutput, keep_output, output_names
-from tlcconvert.network.pixels import Pixels
 from tlcconvert.options import Options
 from tlcconvert.options.keyword_arguments import taking
 from tlcconvert.output.exported_output import verified_program
@@ -72,13 +73,18 @@ def convert(network: nn.Module | ExportedProgram | Network, options: Options) ->
         ParityError: a comparison failed.
         StrictError: ``strict``, and a statistic stays global.
     """
-    conversion = convert_network(_known(network), options)
+    conversion = convert_network(known(network), options)
     if conversion.cost_file and options.routing.calibrate is not None:
         write_bytes(conversion.cost_file.encode(), options.routing.calibrate)
     return conversion
 
 
-def _known(network: nn.Module | ExportedProgram | Network) -> Network:
+def known(network: nn.Module | ExportedProgram | Network) -> Network:
+    """``network`` with all that is known of it.
+
+    Raises:
+        InputError: it is no network.
+    """
     if isinstance(network, Network):
         return network
     if isinstance(network, nn.Module | ExportedProgram):
@@ -91,18 +97,18 @@ def _known(network: nn.Module | ExportedProgram | Network) -> Network:
 
 def convert_network(network: Network, options: Options) -> Conversion:
     """:func:`convert`, but writes nothing."""
-    network, options = _as_asked(network, options)
+    network, options = as_asked(network, options)
     refuse_taken_folder(options.dump)
     with memory_named():
         if isinstance(network.module, ClassSR):
             conversion = convert_from_options(network, options)
         else:
-            conversion = _convert(network, options)
+            conversion = convert_begun(begin(network, options), options)
     refuse_left_out(conversion.parity.notes)
     return conversion
 
 
-def _as_asked(network: Network, options: Options) -> tuple[Network, Options]:
+def as_asked(network: Network, options: Options) -> tuple[Network, Options]:
     """What is known of a network counts where the caller says nothing."""
     network = replace(
         network,
@@ -115,7 +121,13 @@ def _as_asked(network: Network, options: Options) -> tuple[Network, Options]:
     return network, options
 
 
-def _convert(network: Network, options: Options) -> Conversion:
+def begin(network: Network, options: Options) -> Begun:
+    """Captures ``network``, of one graph.
+
+    Raises:
+        InputError: options for other networks, or nothing tells the image's channels.
+        CaptureError: no graph with symbolic sizes reproduces the network.
+    """
     options.routing.refuse_for_other_networks()
     stages = Stages(options.progress or (lambda _: None))
     with stages("capture"):
@@ -135,18 +147,25 @@ def _convert(network: Network, options: Options) -> Conversion:
             permission=Permission(options.accept_multiple, options.accept_minimum, options.static_size),
             progress=stages.report,
         )
+    guards = GuardsAfterCapture(captured.program, captured.requirements)
     sha256 = network.sha256 or state_sha256(network.module)
-    return _convert_captured(captured, options, network.pixels, sha256, stages)
+    return Begun(captured, guards, replace(network, sha256=sha256), stages)
 
 
-def _convert_captured(
-    captured: Captured, options: Options, pixels: Pixels, sha256: str, stages: Stages
-) -> Conversion:
+def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = None) -> Conversion:
+    """Converts a captured network, whose program is used up.
+
+    Args:
+        diagnosis: what decided whether statistics are local; the file and the report say so.
+
+    Raises:
+        ConversionError: as :func:`convert`.
+    """
+    captured, guards, network, stages = begun.captured, begun.guards, begun.network, begun.stages
     program, requirements = captured.program, captured.requirements
     draft = Draft(program)
     size = counted_size(requirements, options.static_size)
     before = cost_of_a_run(program, size)
-    guards = GuardsAfterCapture(program, requirements)
     growths = output_growth(captured)
     kept = None if options.all_outputs else keep_output(program, options.output_index)
     indices = range(len(growths)) if kept is None else [kept]
@@ -182,7 +201,9 @@ def _convert_captured(
         guards.wrapped(program)
         converted = runnable(program)
         draft.axes = _axis_names(program)
-        draft.metadata = describe(captured, program, options, pixels, localized, sha256, extents)
+        draft.metadata = describe(
+            captured, program, options, network.pixels, localized, network.sha256, extents, diagnosis
+        )
         half = _half(steps, draft, journal) if options.dtype is Dtype.FLOAT16 else None
         steps.run("write", draft, journal)
         tried, assumed = ((), ()) if options.static_size else guards.sizes_to_try()
@@ -238,6 +259,7 @@ def _convert_captured(
         seconds=stages.seconds,
         weights=weights,
         program=exported,
+        diagnosis=diagnosis,
         cost=cost,
     )
 

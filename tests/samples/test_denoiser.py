@@ -12,6 +12,7 @@ from spandrel import ModelLoader
 from train_denoiser import STRONGEST_NOISE, add_noise
 
 import tlcconvert
+from tlcconvert.diagnosis.verdict import Verdict
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,12 @@ def test_the_picture_shows_every_output_and_the_difference(tmp_path: Path) -> No
     assert picture.size == (100, 3 * (compare.BAND_HEIGHT + compare.CAPTION_HEIGHT))
     shown = picture.crop((0, compare.CAPTION_HEIGHT, 50, compare.CAPTION_HEIGHT + compare.BAND_HEIGHT))
     assert shown.tobytes() == compare.middle_band(images["clean"]).tobytes()
+
+
+def test_the_diagnosis_of_the_denoiser_says_that_it_gains(original: torch.nn.Module) -> None:
+    noisy = compare.with_growing_noise(held_out_photographs()["motorcycle"][:, 100:300])
+    found = tlcconvert.diagnose(original, noisy, compare.TRAIN_SIZE)
+    assert found.verdict is Verdict.LOCAL
+    assert found.closer > 6
+    assert -40 < found.deviation < -28
+    assert all("sca" in site.where for site in found.sites)

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from rich.console import Console
 
+from tlcconvert.cli.ending import one_sentence
+from tlcconvert.cli.inputs import loaded, network_name, refuse_imported_code, refuse_missing
 from tlcconvert.cli.one_sentence_command import OneSentenceCommand
 from tlcconvert.cli.parameters import filled, with_parameters_of
-from tlcconvert.cli.plain_console import plain_console, printable
+from tlcconvert.cli.plain_console import plain_console
 from tlcconvert.cli.request import Request
-from tlcconvert.errors import ConversionError, InputError
+from tlcconvert.cli.subcommands import SUBCOMMANDS
+from tlcconvert.errors import InputError
 from tlcconvert.machine import termination
-from tlcconvert.machine.out_of_memory import OutOfMemory, is_out_of_memory
 from tlcconvert.options import Options
+from tlcconvert.options.sizes_as_text import as_train_size
 from tlcconvert.output.output_paths import refuse_conflicts, refuse_taken_folder
-from tlcconvert.shown_name import shown, shown_text
-
-if TYPE_CHECKING:
-    from tlcconvert.network.network import Network
-    from tlcconvert.stages import Progress
+from tlcconvert.shown_name import shown_text
+from tlcconvert.tuning.plan import Plan, read_plan, refuse_other_network
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-_UNEXPECTED = 1
+
+class _MainCommand(OneSentenceCommand):
+    """Its help names the other commands too."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        with formatter.section("Other commands"):
+            formatter.write_dl(
+                [(f"tlcconvert {name} {other.usage}", other.summary) for name, other in SUBCOMMANDS.items()]
+            )
 
 
-@app.command(cls=OneSentenceCommand)
+@app.command(cls=_MainCommand)
 @with_parameters_of(Request, Options)
 def convert(**values: Any) -> None:
     """Convert an image-restoration network to ONNX with local statistics (TLC) and folded branches.
@@ -41,28 +48,28 @@ def convert(**values: Any) -> None:
     compute what the network does, 5 with --strict: a statistic stays global. Nothing but --dump is written unless 0.
     """
     errors = plain_console(stderr=True)
-    try:
+    with one_sentence(errors, debug=values["debug"]):
+        if values["plan"] is not None:
+            values |= planned(read_plan(values["plan"]), values)
         run(filled(Request, values), filled(Options, values), errors)
-    except typer.Exit:
-        raise
-    except BaseException as error:
-        if values["debug"]:
-            errors.print_exception()
-        if isinstance(error, KeyboardInterrupt) or termination.was_stopped():
-            raise KeyboardInterrupt from error
-        message, code = _ending(error)
-        errors.print(printable(message), style="red", highlight=False, soft_wrap=True)
-        raise typer.Exit(code) from error
 
 
-def _ending(error: BaseException) -> tuple[str, int]:
-    """What is said of an error, and the exit code."""
-    if isinstance(error, ConversionError):
-        return str(error), error.exit_code
-    if is_out_of_memory(error):  # before the conversion or after it
-        return str(OutOfMemory(error)), OutOfMemory.exit_code
-    text = shown_text(error) or "no message"
-    return f"Unexpected {type(error).__name__}: {text} (--debug shows where).", _UNEXPECTED
+def planned(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a plan says of options, as it would be typed.
+
+    Args:
+        values: what was typed.
+
+    Raises:
+        InputError: another train size was typed.
+    """
+    train_size = "x".join(map(str, plan.train_size))
+    typed = values["train_size"]
+    if typed is not None and as_train_size(typed) != plan.train_size:
+        raise InputError(f"The plan is for a train size of {train_size}: leave out --train-size, or --plan.")
+    if plan.base_ratio is None:
+        return {"train_size": train_size, "localize_statistics": False}
+    return {"train_size": train_size, "base_ratio": plan.base_ratio}
 
 
 def run(request: Request, options: Options, errors: Console) -> None:
@@ -79,16 +86,18 @@ def run(request: Request, options: Options, errors: Console) -> None:
     }
     inputs = {
         "MODEL": request.model,
+        "--plan": request.plan,
         "--weights": request.weights,
         "--costs": options.routing.costs,
         **{f"--image {number}": image for number, image in enumerate(request.images, 1)},
     }
     refuse_conflicts(outputs, inputs)
     refuse_taken_folder(options.dump)
-    _refuse_missing(inputs)
+    refuse_missing(inputs)
     # Options are judged before torch is imported, which takes seconds.
     from tlcconvert.cli.console import live_progress, print_conversion, print_next
     from tlcconvert.convert import convert_network
+    from tlcconvert.output.metadata import state_sha256
     from tlcconvert.output.write import bytes_at, check_writable, write_together
     from tlcconvert.report.photograph import read_photograph
     from tlcconvert.report.provenance import provenance
@@ -103,14 +112,16 @@ def run(request: Request, options: Options, errors: Console) -> None:
             termination.raise_if_stopped()
             show(text)
 
-        network = _loaded(request, progress)
-        _refuse_imported_code(outputs)
+        network = loaded(request, progress)
+        refuse_imported_code(outputs)
+        if request.plan is not None:
+            refuse_other_network(read_plan(request.plan), network.sha256 or state_sha256(network.module))
         conversion = convert_network(network, replace(options, progress=progress))
         files = [] if request.written is None else conversion.files(request.written)
         count = len(files)
         if request.report is not None or request.page is not None:
             progress("report")
-            origin = provenance(sys.argv[1:], request.network, files)
+            origin = provenance(sys.argv[1:], network_name(request), files)
             files += report_files(conversion, origin, photographs, request.report, request.page, progress)
     if conversion.cost_file and options.routing.calibrate is not None:
         files.append(bytes_at(options.routing.calibrate, conversion.cost_file.encode()))
@@ -124,30 +135,3 @@ def run(request: Request, options: Options, errors: Console) -> None:
         print_next(console, request, conversion)
     except Exception as error:  # what was written stays written
         errors.print(f"The report cannot be printed: {type(error).__name__}: {shown_text(error)}.")
-
-
-def _refuse_missing(inputs: Mapping[str, Path | None]) -> None:
-    for path in filter(None, inputs.values()):
-        if not os.path.lexists(path):
-            raise InputError(f"{shown(path)} does not exist.")
-
-
-def _refuse_imported_code(outputs: Mapping[str, Path | None]) -> None:
-    """A factory's module is an input too, and so is whatever it imports."""
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    imported = {os.path.realpath(file) for file in files if isinstance(file, str)}
-    for name, path in outputs.items():
-        if path is not None and os.path.realpath(path) in imported:
-            raise InputError(
-                f"{name} {shown(path)} is code of the network: give the output a name of its own."
-            )
-
-
-def _loaded(request: Request, progress: Progress) -> Network:
-    from tlcconvert.load import load_factory, load_network
-
-    progress("load")
-    if request.factory is not None:
-        return load_factory(request.factory, request.weights, allow_pickle=request.allow_pickle)
-    assert request.model is not None
-    return load_network(request.model, allow_pickle=request.allow_pickle)

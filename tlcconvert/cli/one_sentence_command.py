@@ -3,22 +3,49 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from typer.core import TyperCommand
 from typer.exceptions import Abort, TyperException
 
+from tlcconvert.cli.parameters import USUAL
 from tlcconvert.machine import termination
 from tlcconvert.shown_name import shown_text
 
 _WRONG_USAGE = 2
 _INTERRUPTED = 130
 _MOST_CHARACTERS = 600
+_HELP_ALL = "--help-all"
 
 
 class OneSentenceCommand(TyperCommand):
-    """Typer's command without its boxes around errors; its help is as it was."""
+    """Typer's command without its boxes around errors; its help fits a screen, and ``--help-all`` has the rest."""
+
+    def get_help_option_names(self, ctx: Any) -> list[str]:
+        """Both ask for help; :meth:`format_help` tells them apart."""
+        return ["--help", _HELP_ALL]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Remembers which help is asked for: that option ends the parsing."""
+        ctx.meta[_HELP_ALL] = _HELP_ALL in args
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Prints the options that are usual, or all."""
+        if ctx.meta.get(_HELP_ALL):
+            super().format_help(ctx, formatter)
+            return
+        usual: Collection[str] = getattr(self.callback, USUAL, ())
+        options, boxes = self.params, self.rich_markup_mode
+        self.params, self.rich_markup_mode = [option for option in options if option.name in usual], None
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            more = len(options) - len(self.params)
+            self.params, self.rich_markup_mode = options, boxes
+        formatter.write_paragraph()
+        formatter.write_text(f"{more} more options: {ctx.command_path} {_HELP_ALL}")
 
     def main(
         self,

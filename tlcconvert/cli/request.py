@@ -12,6 +12,29 @@ from tlcconvert.options.given import Given
 
 _MOST_IMAGES = 16
 
+Factory = Annotated[
+    str | None,
+    Flag(
+        "A function that returns the network.",
+        ("--model",),
+        Panel.NETWORK,
+        metavar="PACKAGE.MODULE:FACTORY",
+        is_usual=True,
+    ),
+]
+Weights = Annotated[Path | None, Flag("State dict for --model.", panel=Panel.NETWORK)]
+AllowPickle = Annotated[
+    bool,
+    Flag(
+        "Let the model file run code: needed for .pt2 programs and pickled modules.",
+        panel=Panel.NETWORK,
+        is_usual=True,
+    ),
+]
+Quiet = Annotated[bool, Flag("Print errors only.", panel=Panel.REPORT)]
+Debug = Annotated[bool, Flag("Show the traceback of an error.", panel=Panel.REPORT)]
+"""Fields that every command which reads a network has."""
+
 
 def _all(images: list[Path] | None) -> tuple[Path, ...]:
     return tuple(images or ())
@@ -31,25 +54,23 @@ class Request:
     ] = None
     output: Annotated[Path | None, Flag("The file to write.", ("-o", "--output"))] = None
 
-    factory: Annotated[
-        str | None,
+    factory: Factory = None
+    weights: Weights = None
+    allow_pickle: AllowPickle = False
+
+    plan: Annotated[
+        Path | None,
         Flag(
-            "A function that returns the network.",
-            ("--model",),
-            Panel.NETWORK,
-            metavar="PACKAGE.MODULE:FACTORY",
+            "Train size and window as tlcconvert tune found them, or that statistics stay global.",
+            panel=Panel.STATISTICS,
+            before="base_ratio",
+            metavar="FILE",
         ),
     ] = None
-    weights: Annotated[Path | None, Flag("State dict for --model.", panel=Panel.NETWORK)] = None
-    allow_pickle: Annotated[
+    dry_run: Annotated[
         bool,
-        Flag(
-            "Let the model file run code: needed for .pt2 programs and pickled modules.",
-            panel=Panel.NETWORK,
-        ),
+        Flag("Convert and verify, but write nothing.", panel=Panel.REPORT, is_usual=True),
     ] = False
-
-    dry_run: Annotated[bool, Flag("Convert and verify, but write nothing.", panel=Panel.REPORT)] = False
     page: Annotated[
         Path | None,
         Flag(
@@ -57,6 +78,7 @@ class Request:
             ("--report",),
             Panel.REPORT,
             metavar="HTML",
+            is_usual=True,
         ),
     ] = None
     images: Annotated[
@@ -66,20 +88,20 @@ class Request:
             ("--image",),
             Panel.REPORT,
             metavar="FILE",
+            is_usual=True,
         ),
     ] = Given(None, _all)
     report: Annotated[
         Path | None,
-        Flag("Also write the report as JSON.", ("--json",), Panel.REPORT, metavar="FILE"),
+        Flag("Also write the report as JSON.", ("--json",), Panel.REPORT, metavar="FILE", is_usual=True),
     ] = None
-    quiet: Annotated[bool, Flag("Print errors only.", panel=Panel.REPORT)] = False
-    debug: Annotated[bool, Flag("Show the traceback of an error.", panel=Panel.REPORT)] = False
+    quiet: Quiet = False
+    debug: Debug = False
 
     def __post_init__(self) -> None:
         if (self.model is None) == (self.factory is None):
             raise InputError("Name one network: a model file, or --model package.module:factory.")
-        if self.weights is not None and self.factory is None:
-            raise InputError("--weights belongs to --model; a model file brings its own.")
+        refuse_weights_of_a_file(self.factory, self.weights)
         if self.output is None and not self.dry_run:
             raise InputError("Name the file to write with -o, or use --dry-run.")
         if self.images and self.page is None and self.report is None:
@@ -92,7 +114,8 @@ class Request:
         """Where the converted network goes, if anywhere."""
         return None if self.dry_run else self.output
 
-    @property
-    def network(self) -> str:
-        """What the network is called: its file, or its factory."""
-        return self.factory or str(self.model)
+
+def refuse_weights_of_a_file(factory: str | None, weights: Path | None) -> None:
+    """Raises InputError where ``weights`` are for no factory."""
+    if weights is not None and factory is None:
+        raise InputError("--weights belongs to --model; a model file brings its own.")

@@ -32,6 +32,7 @@ class Flag:
         number: from the number that was typed, or the default, to the value; raises InputError.
         reads: from any other text that was typed to the value; raises InputError.
         least: the smallest number allowed.
+        is_usual: whether the short help has it, as it has all of the main panel.
     """
 
     help: str
@@ -42,13 +43,20 @@ class Flag:
     number: Callable[[object], object] | None = None
     reads: Callable[[str], object] | None = None
     least: int | None = None
+    is_usual: bool = False
 
 
 @dataclass(frozen=True)
 class Positional:
-    """It is typed without a flag."""
+    """It is typed without a flag.
+
+    Attributes:
+        help: the line in the command's help.
+        metavar: what the help calls it.
+    """
 
     help: str
+    metavar: str | None = None
 
 
 @dataclass(frozen=True)

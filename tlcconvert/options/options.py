@@ -70,7 +70,7 @@ class Options:
     localize_statistics: Annotated[
         bool,
         "False leaves global statistics as they are.",
-        Flag("Make statistics local.", ("--localize/--no-localize",), Panel.STATISTICS),
+        Flag("Make statistics local.", ("--localize/--no-localize",), Panel.STATISTICS, is_usual=True),
     ] = True
     fold_branches: Annotated[
         bool,
@@ -176,6 +176,7 @@ class Options:
         Flag(
             "What to write for: any runtime, or one of those, where it is faster.",
             panel=Panel.FILE,
+            is_usual=True,
         ),
     ] = Target.PORTABLE
     dtype: Annotated[
@@ -184,6 +185,7 @@ class Options:
         Flag(
             "Precision of weights and most operations; statistics and norms keep float32.",
             panel=Panel.FILE,
+            is_usual=True,
         ),
     ] = Dtype.FLOAT32
     io: Annotated[

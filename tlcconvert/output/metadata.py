@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 
 from passes.localize import Localized
 from tlcconvert.capture.capture import Captured
+from tlcconvert.diagnosis.diagnosis import Diagnosis
 from tlcconvert.network.pixels import Pixels
 from tlcconvert.options import Options
 from tlcconvert.output.metadata_schema import as_text
@@ -26,6 +27,7 @@ def describe(
     localized: Localized | None,
     source_sha256: str,
     extents: Sequence[Extents | None],
+    diagnosis: Diagnosis | None = None,
 ) -> dict[str, str]:
     """What :class:`tlcconvert.output.metadata_schema.Metadata` has for a network of one graph, as it is stored."""
     requirements = captured.requirements
@@ -66,6 +68,8 @@ def describe(
                 for site in localized.sites
             ],
         }
+    if diagnosis is not None:
+        facts["diagnosis"] = diagnosis.summary()
     return as_text(facts)
 
 

@@ -45,6 +45,15 @@ class OutputExtents(TypedDict):
     width: AxisExtent
 
 
+class DiagnosisSummary(TypedDict):
+    """What images said of the network before it was converted; decibels are null where there is no difference."""
+
+    verdict: str
+    closer_db: float | None
+    deviation_db: float | None
+    images: int
+
+
 class Metadata(TypedDict):
     """What a file says of itself."""
 
@@ -72,6 +81,7 @@ class Metadata(TypedDict):
     base_ratio: NotRequired[float]
     fast: NotRequired[bool]
     windows: NotRequired[list[Window]]
+    diagnosis: NotRequired[DiagnosisSummary]
     classes: NotRequired[int]
     patch_size: NotRequired[int]
     patch_step: NotRequired[int]

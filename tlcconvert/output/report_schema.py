@@ -96,6 +96,22 @@ class NamedFile(TypedDict):
     sha256: str
 
 
+class DiagnosisSummary(TypedDict):
+    """What images said of the network, in short."""
+
+    verdict: str
+    closer_db: float | None
+    deviation_db: float | None
+    images: int
+
+
+class Diagnosed(DiagnosisSummary):
+    """The same in sentences too."""
+
+    sentence: str
+    explanation: list[str]
+
+
 class Provenance(TypedDict):
     """Where the output is from."""
 
@@ -144,5 +160,6 @@ class Report(TypedDict):
     cost: Cost | None
     seconds: dict[str, float]
     steps: list[Step]
+    diagnosis: NotRequired[Diagnosed]
     provenance: NotRequired[Provenance]
     images: NotRequired[list[ImageSeen]]

@@ -50,8 +50,8 @@ class Axis:
 
     @property
     def ticks(self) -> list[tuple[float, int]]:
-        """Positions and exponents to write below, at most about six."""
-        step = max(1, (self.high - self.low) // 5)
+        """Positions and exponents to write below, at most five."""
+        step = -(-(self.high - self.low) // 4)
         return [(self.x(10.0**power), power) for power in range(self.low, self.high + 1, step)]
 
 

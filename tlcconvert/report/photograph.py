@@ -1,25 +1,21 @@
-"""Reads a photograph for the report. Pillow is an extra, ``tlcconvert[images]``."""
+"""A photograph for the report: what is run of it, and what is said of its file."""
 
 from __future__ import annotations
 
-import hashlib
-import io
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tlcconvert.errors import InputError
-from tlcconvert.shown_name import shown, shown_text
+from tlcconvert.images.image_file import Values, read_image, require_image_libraries
+from tlcconvert.images.unusable_image import UnusableImage
+from tlcconvert.machine.file_hash import sha256_of
 
 _MOST_PIXELS = 1600 * 1200
-
-NEEDED = "Pictures need Pillow: pip install 'tlcconvert[images]'."
 
 
 @dataclass(frozen=True)
@@ -30,64 +26,37 @@ class Photograph:
         name: what the caller typed.
         sha256: of the file.
         size: height and width in pixels, the way up a camera says.
-        pixels: its middle, at most 1.92 megapixels of it, [h, w, 3] float32 from 0 to 1, red, green, blue.
+        values: its middle, at most 1.92 megapixels of it, [h, w, 1, 3 or 4] as the file has them.
     """
 
     name: str
     sha256: str
     size: tuple[int, int]
-    pixels: NDArray[np.float32]
+    values: Values
 
-
-def require_pillow() -> None:
-    """Raises InputError, saying how to install it, where Pillow is missing."""
-    try:
-        import PIL  # noqa: F401
-    except ImportError as error:
-        raise InputError(NEEDED) from error
+    @property
+    def colours(self) -> NDArray[np.float32]:
+        """Its middle as [h, w, 3] from 0 to 1, red, green, blue; as if nothing were transparent."""
+        colours = self.values[..., :3] / np.float32(np.iinfo(self.values.dtype).max)
+        return np.broadcast_to(colours, (*colours.shape[:2], 3)).astype(np.float32)
 
 
 def read_photograph(path: Path) -> Photograph:
-    """The image at ``path``: grey becomes colour, CMYK RGB; what is transparent is shown as if it were not.
-
-    Pillow reduces 16 bits of a colour to 8, which is what pictures of a report have; 16 bits of grey are kept.
+    """The image at ``path``.
 
     Raises:
-        InputError: it is no still image that Pillow reads, or Pillow is missing.
+        InputError: it cannot be read as an image of values that networks are for, or libraries are missing.
     """
-    require_pillow()
+    require_image_libraries()
     try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"Cannot read {shown(path)}: {reason}.") from error
-    try:
-        size, pixels = _decoded(content)
-    except InputError as error:
-        raise InputError(f"{shown(path)} {error}") from error
-    except Exception as error:
-        raise InputError(f"{shown(path)} cannot be read as an image: {shown_text(error, 120)}.") from error
-    return Photograph(str(path), hashlib.sha256(content).hexdigest(), size, pixels)
-
-
-def _decoded(content: bytes) -> tuple[tuple[int, int], NDArray[np.float32]]:
-    from PIL import Image, ImageOps
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(io.BytesIO(content)) as file:
-            if (frames := getattr(file, "n_frames", 1)) > 1:
-                raise InputError(f"has {frames} frames: name a still image.")
-            if file.mode == "F":
-                raise InputError("has floating-point values without a range: name an image of 8 or 16 bits.")
-            whole: Any = ImageOps.exif_transpose(file)
-            size = (whole.height, whole.width)
-            top, left, height, width = middle(size, _MOST_PIXELS)
-            part = whole.crop((left, top, left + width, top + height))
-            if part.mode.startswith("I"):
-                grey = (np.asarray(part, np.float32) / np.float32(65535)).clip(0, 1)
-                return size, np.repeat(grey[..., None], 3, axis=2)
-            return size, np.asarray(part.convert("RGB"), np.float32) / np.float32(255)
+        values = read_image(path)
+        with path.open("rb") as file:
+            sha256 = sha256_of(file)
+    except (UnusableImage, OSError) as error:
+        raise InputError(str(error)) from error
+    size = (values.shape[0], values.shape[1])
+    top, left, height, width = middle(size, _MOST_PIXELS)
+    return Photograph(str(path), sha256, size, values[top : top + height, left : left + width].copy())
 
 
 def middle(size: Sequence[int], most_pixels: float) -> tuple[int, int, int, int]:

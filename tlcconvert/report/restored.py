@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,9 +18,11 @@ from torch import Tensor, fx
 
 from tlcconvert.conversion import Conversion
 from tlcconvert.errors import first_line
+from tlcconvert.images.network_image import as_network_takes_it
 from tlcconvert.machine.out_of_memory import is_out_of_memory
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.output_distance import root_mean_square
+from tlcconvert.network.pixels import Pixels
 from tlcconvert.output.report_schema import ImageSeen
 from tlcconvert.report.photograph import Photograph, middle
 from tlcconvert.report.preview import Picture
@@ -79,11 +81,14 @@ def _restored(photograph: Photograph, conversion: Conversion, seen: ImageSeen) -
     if len(conversion.model.graph.input) > 1:
         raise _NotRun("the network takes inputs beside the image")
     facts = conversion.metadata
-    top, left, height, width = _region(photograph.pixels.shape[:2], conversion)
-    part = photograph.pixels[top : top + height, left : left + width]
+    top, left, height, width = _region(photograph.values.shape[:2], conversion)
+    part = replace(photograph, values=photograph.values[top : top + height, left : left + width])
     black, white = json.loads(facts.get("value_range", "[0.0, 1.0]"))
     order = facts.get("color_order", "")
-    image = _channels(part, int(facts["input_channels"]), order) * (white - black) + black
+    channels = int(facts["input_channels"])
+    if channels not in (1, 3, 4):
+        raise _NotRun(f"the network takes {channels} channels, and files have 1, 3 or 4")
+    image = as_network_takes_it(part.values, channels, Pixels((black, white), order))
     with torch.no_grad():
         before = tensors_of(conversion.original(image.clone()))
     if isinstance(conversion.module, fx.GraphModule):
@@ -98,7 +103,7 @@ def _restored(photograph: Photograph, conversion: Conversion, seen: ImageSeen) -
     change = (converted - original).abs().amax(0)
     error = root_mean_square(converted, original)
     above, beside = (
-        (whole - read) // 2 for whole, read in zip(photograph.size, photograph.pixels.shape, strict=False)
+        (whole - read) // 2 for whole, read in zip(photograph.size, photograph.values.shape, strict=False)
     )
     seen["region"], seen["region_at"] = [height, width], [above + top, beside + left]
     seen["change_db"] = 20 * math.log10(error) if error else None
@@ -116,7 +121,7 @@ def _restored(photograph: Photograph, conversion: Conversion, seen: ImageSeen) -
     ]
     return Restored(
         seen,
-        _picture(torch.from_numpy(part).permute(2, 0, 1)),
+        _picture(torch.from_numpy(part.colours).permute(2, 0, 1)),
         _picture(original),
         _picture(converted),
         change.numpy().astype(np.float32),
@@ -153,18 +158,6 @@ def _taken(extent: int, conversion: Conversion) -> int:
             f"it is smaller than the file takes: multiples of {multiple}, at least {minimum} pixels a side"
         )
     return extent
-
-
-def _channels(part: NDArray[np.float32], channels: int, order: str) -> Tensor:
-    """[1, C, H, W] from 0 to 1, as a network of ``channels`` takes it."""
-    colours = torch.from_numpy(part).permute(2, 0, 1)[None].contiguous()
-    if channels == 1:
-        return (colours * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
-    if channels not in (3, 4):
-        raise _NotRun(f"the network takes {channels} channels, a photograph has 1, 3 or 4")
-    if order.startswith("BGR"):
-        colours = colours.flip(1)
-    return colours if channels == 3 else torch.cat([colours, torch.ones_like(colours[:, :1])], 1)
 
 
 def _shown_output(facts: dict[str, str]) -> int:

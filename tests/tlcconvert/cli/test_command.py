@@ -380,7 +380,18 @@ def test_a_report_that_cannot_be_printed_does_not_undo_the_file(
     onnx.checker.check_model(onnx.load(out))
 
 
-def test_help_keeps_its_panels() -> None:
-    result = tlcconvert("--help")
+def test_help_fits_a_screen_and_says_where_the_rest_is() -> None:
+    short = CliRunner().invoke(cli.app, ["--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
+    assert short.exit_code == 0
+    assert len(short.stdout.splitlines()) <= 40
+    assert all(
+        name in short.stdout for name in ("--train-size", "--target", "tlcconvert diagnose", "--help-all")
+    )
+    assert "--opset" not in short.stdout
+
+
+def test_all_of_the_help_keeps_its_panels() -> None:
+    result = tlcconvert("--help-all")
     assert result.exit_code == 0
     assert "Statistics and folding" in result.stdout
+    assert "--opset" in result.stdout

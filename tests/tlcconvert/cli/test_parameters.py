@@ -20,6 +20,7 @@ from tlcconvert.options import Options
 from tlcconvert.options.face import FieldsOf, Flag, Panel, Positional, ReadOff
 from tlcconvert.options.numbers_as_text import whole_number
 from tlcconvert.options.option import Option, options_of
+from tlcconvert.tuning.plan import Plan
 
 NEEDED = ["--train-size", "64", "-o", "out.onnx"]
 COMPANIONS = {
@@ -65,7 +66,7 @@ def test_every_option_of_the_command_is_a_field_and_every_field_with_a_face_an_o
 
 
 def test_the_help_has_the_panels_in_their_order_and_no_option_twice() -> None:
-    text = CliRunner().invoke(cli.app, ["--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"}).output
+    text = CliRunner().invoke(cli.app, ["--help-all"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"}).output
     places = [text.index(f"─ {panel.value} ─") for panel in Panel if panel.value]
     assert places == sorted(places)
     panels = text[text.index("─ Options ─") :]
@@ -85,6 +86,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         del seen["routing"]
 
     monkeypatch.setattr(cli, "run", record)
+    monkeypatch.setattr(cli, "read_plan", lambda path: Plan("", (64, 64), 1.5, ()))
     return seen
 
 

@@ -15,7 +15,10 @@ import tlcconvert
 from tests.tlcconvert.classsr.classsr_networks import small_network
 from tests.tlcconvert.output.schema_fit import fits
 from tlcconvert.classsr import convert_classsr
-from tlcconvert.output.metadata_schema import Metadata, OutputExtents, Window
+from tlcconvert.convert import as_asked, begin, convert_begun, known
+from tlcconvert.diagnose import diagnose_begun
+from tlcconvert.options import Options
+from tlcconvert.output.metadata_schema import DiagnosisSummary, Metadata, OutputExtents, Window
 
 PAGE = (Path(__file__).parents[3] / "docs" / "metadata.md").read_text()
 ROWS = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE)
@@ -28,9 +31,11 @@ TYPES: dict[str, Any] = {
     "list of numbers": list[float],
     "list of extents": list[OutputExtents | None],
     "list of windows": list[Window],
+    "diagnosis": DiagnosisSummary,
 }
 ALWAYS = {key for key, _, there in ROWS if there == "always"}
 IN_A_CLASSSR = {key for key, _, there in ROWS if there.startswith("a ClassSR")}
+LOCAL = ("wrapped", "fast", "static", "limited", "diagnosed")
 WHERE_LOCAL = {key for key, _, there in ROWS if there == "statistics were made local"}
 
 
@@ -64,6 +69,13 @@ def limited() -> torch.export.ExportedProgram:
     )
 
 
+def diagnosed(network: nn.Module) -> tlcconvert.Conversion:
+    asked, options = as_asked(known(network), Options(12, verify_sizes=[(16, 24)]))
+    begun = begin(asked, options)
+    images = [torch.rand(3, 32, 40, generator=torch.Generator().manual_seed(0))]
+    return convert_begun(begun, options, diagnose_begun(begun, images, [], options))
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     torch.manual_seed(0)
@@ -75,6 +87,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "static": tlcconvert.convert(network, 12, static_size=(16, 24)),
         "global": tlcconvert.convert(UpToAHundred().eval(), localize_statistics=False, **small),
         "limited": tlcconvert.convert(limited(), 12, **small),
+        "diagnosed": diagnosed(network),
         "ClassSR": convert_classsr(small_network()),
         "ClassSR with knobs": convert_classsr(small_network(), knobs=True),
     }
@@ -109,7 +122,7 @@ def test_every_value_is_of_the_type_the_page_says(files: dict[str, Path]) -> Non
 def test_a_key_is_there_when_the_page_says(files: dict[str, Path]) -> None:
     for name, path in files.items():
         keys = stored(path).keys()
-        is_classsr, is_local = name.startswith("ClassSR"), name in ("wrapped", "fast", "static", "limited")
+        is_classsr, is_local = name.startswith("ClassSR"), name in LOCAL
         assert keys >= ALWAYS
         assert bool(keys & IN_A_CLASSSR) == is_classsr
         assert ("cost_unit" in keys) == ("cost_per_patch" in keys) == (name == "ClassSR with knobs")
@@ -117,6 +130,7 @@ def test_a_key_is_there_when_the_page_says(files: dict[str, Path]) -> None:
         assert (keys & WHERE_LOCAL == WHERE_LOCAL) if is_local else not keys & WHERE_LOCAL
         assert ("static_size" in keys) == (name == "static")
         assert ("size_maximum" in keys) == (name == "limited")
+        assert ("diagnosis" in keys) == (name == "diagnosed")
 
 
 def test_what_a_file_says_is_read_as_it_is(files: dict[str, Path]) -> None:

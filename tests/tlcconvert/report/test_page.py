@@ -207,6 +207,23 @@ def test_the_first_sentences_say_what_came_of_it(other: dict[str, Any], words: s
     assert words in page(report(**other))
 
 
+@pytest.mark.parametrize("verdict", ["local", "unsafe", "no benefit"])
+def test_a_verdict_comes_first(verdict: str) -> None:
+    diagnosis = {
+        "verdict": verdict,
+        "closer_db": 8.4,
+        "deviation_db": None,
+        "images": 3,
+        "sentence": f"It is {verdict}: <b>",
+        "explanation": ["As seen at body.0."],
+    }
+    text = page(report(diagnosis=diagnosis), [restored()])
+    places = [
+        text.index(words) for words in (f"It is {verdict}: &lt;b&gt;", "As seen at body.0.", "From 3 images")
+    ]
+    assert places == sorted(places) and places[-1] < text.index("Local statistics")
+
+
 def test_a_change_of_nothing_is_said_so() -> None:
     text = page(report(), [restored(change_db=None, largest_change=0.0, visible_share=0.0)])
     assert "The two networks return the same image." in text

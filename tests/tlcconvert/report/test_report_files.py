@@ -138,7 +138,7 @@ def test_a_page_takes_no_other_files_place(
 def test_an_image_that_is_missing_or_none_is_refused_before_any_work(network: Path, tmp_path: Path) -> None:
     asked = [network, *QUICK, "-o", tmp_path / "out.onnx", "--report", tmp_path / "report.html", "--image"]
     assert_refused(tlcconvert(*asked, tmp_path / "none.png"), "none.png", "does not exist")
-    assert_refused(tlcconvert(*asked, network), "model.pth", "cannot be read as an image")
+    assert_refused(tlcconvert(*asked, network), "model.pth", "is no image that can be read")
     assert not (tmp_path / "report.html").exists()
 
 
@@ -152,6 +152,7 @@ def test_without_pillow_a_page_without_pictures_is_written(
     network: Path, photograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.delitem(sys.modules, "PIL.Image", raising=False)
     page = tmp_path / "report.html"
     asked = [network, *QUICK, "--dry-run", "--report", page]
     assert_refused(tlcconvert(*asked, "--image", photograph), "pip install 'tlcconvert[images]'")

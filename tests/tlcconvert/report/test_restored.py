@@ -66,7 +66,8 @@ def photograph(height: int = 20, width: int = 23) -> Photograph:
     random = np.random.default_rng(1)
     slope = np.linspace(0.1, 0.9, width, dtype=np.float32)[None, :, None]
     pixels = (random.random((height, width, 3), np.float32) * 0.2 + 0.8) * slope
-    return Photograph("a photograph", "00", (height, width), pixels)
+    values = (65535 * pixels).round().astype(np.uint16)
+    return Photograph("a photograph", "00", (height, width), values)
 
 
 def local_means(image: np.ndarray) -> np.ndarray:
@@ -87,7 +88,7 @@ def shown(gated: Conversion) -> Restored:
 
 
 def test_the_change_is_that_of_the_two_networks(shown: Restored) -> None:
-    image = photograph().pixels.astype(np.float64)
+    image = photograph().colours.astype(np.float64)
     change = image * (local_means(image) - image.mean((0, 1)))
     seen = shown.seen
     assert seen["failed"] == ""
@@ -100,7 +101,7 @@ def test_the_change_is_that_of_the_two_networks(shown: Restored) -> None:
 
 
 def test_the_pictures_are_what_the_networks_return(shown: Restored) -> None:
-    image = photograph().pixels.astype(np.float64)
+    image = photograph().colours.astype(np.float64)
     for picture, expected in (
         (shown.photograph, image),
         (shown.original, image * image.mean((0, 1))),
@@ -111,7 +112,7 @@ def test_the_pictures_are_what_the_networks_return(shown: Restored) -> None:
 
 
 def test_a_shift_is_local_minus_global_over_the_global_statistic(shown: Restored) -> None:
-    image = photograph().pixels.astype(np.float64)
+    image = photograph().colours.astype(np.float64)
     whole = image.mean((0, 1))
     expected = np.sqrt(((local_means(image) - whole) ** 2).sum(2) / (whole**2).sum())
     (shift,) = shown.shifts
@@ -137,7 +138,7 @@ def test_a_network_without_statistics_changes_nothing() -> None:
 def test_a_norm_is_compared_after_it_was_applied() -> None:
     shown = restored(photograph(), converted(Normed(), input_channels=3))
     (shift,) = shown.shifts
-    image = photograph().pixels.astype(np.float64)
+    image = photograph().colours.astype(np.float64)
     whole = (image - image.mean((0, 1))) / np.sqrt(image.var((0, 1)) + 1e-5)
     spread = np.sqrt(np.maximum(local_means(image**2) - local_means(image) ** 2, 0) + 1e-5)
     local = (image - local_means(image)) / spread
@@ -149,7 +150,7 @@ def test_statistics_on_a_grid_are_compared_at_every_pixel() -> None:
     fast = converted(Gated(), input_channels=3, fast=True, base_ratio=8.0)
     (shift,) = restored(photograph(150, 170), fast).shifts
     assert shift.operator == "grid_mean"
-    image = photograph(150, 170).pixels.astype(np.float64)
+    image = photograph(150, 170).colours.astype(np.float64)
     (output,) = tensors_of(fast.module(torch.from_numpy(image).permute(2, 0, 1)[None].float()))
     means = output[0].permute(1, 2, 0).double().numpy() / image
     whole = image.mean((0, 1))
@@ -166,7 +167,7 @@ def test_images_of_every_shape_are_run(gated: Conversion, size: tuple[int, int])
 
 def test_grey_networks_get_the_luminance() -> None:
     shown = restored(photograph(), converted(WithoutStatistics(), input_channels=1))
-    luminance = photograph().pixels @ np.array([0.299, 0.587, 0.114])
+    luminance = photograph().colours @ np.array([0.299, 0.587, 0.114])
     assert shown.original is not None
     assert np.abs(shown.original[..., 2] - 255 * 0.5 * luminance).max() <= 0.51
 
@@ -180,7 +181,7 @@ def test_a_network_that_takes_blue_first_gets_it_and_its_range() -> None:
     pixels = tlcconvert.Pixels((-1.0, 1.0), "BGR")
     conversion = converted(Tinted(), input_channels=3, pixels=pixels)
     shown = restored(photograph(), conversion)
-    expected = photograph().pixels.copy()
+    expected = photograph().colours
     expected[..., 2] = (0.5 * (2 * expected[..., 2] - 1) + 1) / 2
     assert shown.original is not None
     assert np.abs(shown.original - 255 * expected).max() <= 0.51
