@@ -33,9 +33,9 @@ class _MainCommand(OneSentenceCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         super().format_help(ctx, formatter)
-        with formatter.section("Other commands"):
+        with formatter.section("Other commands of tlcconvert"):
             formatter.write_dl(
-                [(f"tlcconvert {name} {other.usage}", other.summary) for name, other in SUBCOMMANDS.items()]
+                [(f"{name} {other.usage}", other.summary) for name, other in SUBCOMMANDS.items()]
             )
 
 

@@ -25,12 +25,12 @@ class Subcommand:
 SUBCOMMANDS = {
     "diagnose": Subcommand(
         "MODEL IMAGES...",
-        "Say from images alone whether local statistics help, and why.",
+        "Whether local statistics help, from images alone.",
         "tlcconvert.cli.diagnose",
     ),
     "tune": Subcommand(
         "MODEL DEGRADED CLEAN",
-        "Find the best window, or that none is, on images and their clean originals.",
+        "The best window, from images and clean ones.",
         "tlcconvert.cli.tune",
     ),
 }

@@ -185,7 +185,6 @@ class Options:
         Flag(
             "Precision of weights and most operations; statistics and norms keep float32.",
             panel=Panel.FILE,
-            is_usual=True,
         ),
     ] = Dtype.FLOAT32
     io: Annotated[
