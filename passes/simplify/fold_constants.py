@@ -31,7 +31,8 @@ def fold_constants(program: ExportedProgram) -> PassResult:
     """Evaluates parameter-only subgraphs once and stores the results as parameters.
 
     A constant that grew (an expanded bias, a position grid) past a million elements and past what it was
-    computed from is left in place: storing it would trade a cheap operation for a large file.
+    computed from is left in place: storing it would trade a cheap operation for a large file. So is a parameter that
+    is read in a wider dtype than it is stored in.
     """
     constants = ExactConstants(program)
     rewrites: list[Rewrite] = []
@@ -60,7 +61,15 @@ def _is_frontier(node: fx.Node, constants: set[fx.Node]) -> bool:
         and is_tensor
         and node in constants
         and any(user not in constants for user in node.users)
+        and not _widens_a_parameter(node)
     )
+
+
+def _widens_a_parameter(node: fx.Node) -> bool:
+    source = node.args[0] if node.target is torch.ops.aten._to_copy.default else None
+    if not isinstance(source, fx.Node) or source.op != "placeholder":
+        return False
+    return bool(node.meta["val"].dtype.itemsize > source.meta["val"].dtype.itemsize)
 
 
 def _ancestors(node: fx.Node) -> set[fx.Node]:

@@ -159,6 +159,10 @@ def test_files_of_every_kind_have_it(options: dict[str, Any]) -> None:
     conversion = tlcconvert.convert(Norm(), 16, dtype=Dtype.FLOAT16, **sizes, **options)
     is_valid(conversion.model)
     assert any("dB" in row.note for row in conversion.parity.comparisons)
+    weights = [
+        each for each in conversion.model.graph.initializer if len(each.dims) == 4 and each.dims[0] > 1
+    ]
+    assert weights and {each.data_type for each in weights} == {HALF}
 
 
 @pytest.mark.parametrize("io", Dtype)

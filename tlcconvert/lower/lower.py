@@ -33,6 +33,7 @@ from tlcconvert.lower.moments_axis_by_axis import MOMENTS, sums_a_map
 from tlcconvert.lower.readable_names import name_by_place
 from tlcconvert.lower.shared_extents import share_extents
 from tlcconvert.lower.unread_bounds import keep_bounds_unread
+from tlcconvert.lower.widened_weights import unless_it_widens_a_weight
 from tlcconvert.process_state.silence import silence
 from tlcconvert.torch_internals.promote_types_once import promote_types_once
 from tlcconvert.torch_internals.run_decompositions import Table, decompose_by
@@ -155,7 +156,7 @@ def _simplified(model: ir.Model) -> ir.Model:
     weights = set(model.graph.initializers)
     number_bodies(model.graph)
     optimizer.inline(model)
-    optimizer.fold_constants(model, should_fold=_unless_it_widens_a_weight)
+    optimizer.fold_constants(model, should_fold=unless_it_widens_a_weight)
     model = ir.passes.Sequential(
         common.IdentityEliminationPass(),
         common.RemoveUnusedNodesPass(),
@@ -165,21 +166,22 @@ def _simplified(model: ir.Model) -> ir.Model:
     )(model).model
     _lay_out_weights(model)
     share_extents(model.graph)
-    model = ir.passes.Sequential(
-        common.DeduplicateHashedInitializersPass(),
-        common.CommonSubexpressionEliminationPass(),
-        common.OutputFixPass(),
-    )(model).model
+    _share_expressions(model)
     keep_bounds_unread(model.graph)
     name_by_place(model, weights)
     return model
 
 
-def _unless_it_widens_a_weight(node: ir.Node) -> bool | None:
-    """A weight in float16 that is read in float32 stays as small as it is; the rest is the optimiser's choice."""
-    source = node.inputs[0] if node.op_type == "Cast" else None
-    is_weight = source is not None and source.is_initializer() and source.dtype == ir.DataType.FLOAT16
-    return False if is_weight else None
+def _share_expressions(model: ir.Model) -> None:
+    """Computes once what is computed twice; outputs keep their types, which parts of a statistic have none of."""
+    stated = [(output.type, output.shape) for output in model.graph.outputs]
+    ir.passes.Sequential(
+        common.DeduplicateHashedInitializersPass(),
+        common.CommonSubexpressionEliminationPass(),
+        common.OutputFixPass(),
+    )(model)
+    for output, (type_, shape) in zip(model.graph.outputs, stated, strict=True):
+        output.type, output.shape = type_, shape
 
 
 def _lay_out_weights(model: ir.Model) -> None:

@@ -23,6 +23,7 @@ from passes.result import PassResult, Rewrite
 from passes.simplify.fold_constants import fold_constants
 from tlcconvert.errors import CaptureError
 from tlcconvert.lower.empty_parts import drop_empty_parts
+from tlcconvert.lower.widened_weights import unless_it_widens_a_weight
 
 _ROUNDS = 10
 
@@ -60,7 +61,7 @@ def without_shape_arithmetic(model: onnx.ModelProto) -> onnx.ModelProto:
         if not _reads_shapes(model):
             return _without_empty_parts(model)
         inferred = ir.from_proto(onnx.shape_inference.infer_shapes(model, data_prop=True))
-        optimizer.fold_constants(inferred)
+        optimizer.fold_constants(inferred, should_fold=unless_it_widens_a_weight)
         clean = ir.passes.Sequential(
             common.RemoveUnusedNodesPass(),
             common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
