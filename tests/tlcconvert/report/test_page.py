@@ -227,6 +227,8 @@ def test_a_verdict_comes_first(verdict: str) -> None:
 def test_a_change_of_nothing_is_said_so() -> None:
     text = page(report(), [restored(change_db=None, largest_change=0.0, visible_share=0.0)])
     assert "The two networks return the same image." in text
+    text = page(report(), [restored(change_db=-146.2, largest_change=1e-7, visible_share=0.0)])
+    assert "The two networks return the same image, but for rounding (-146.2 dB)." in text
 
 
 def test_a_part_of_a_photograph_is_named() -> None:

@@ -101,6 +101,7 @@ def test_a_dry_run_has_a_report_of_no_files(network: Path, tmp_path: Path) -> No
     assert "none, as asked for" in page.read_text()
 
 
+@pytest.mark.full
 def test_a_network_of_branches_is_shown_without_windows(photograph: Path, tmp_path: Path) -> None:
     model, page, facts = tmp_path / "classsr.pth", tmp_path / "report.html", tmp_path / "report.json"
     torch.save(small_network("FSRCNN", scale=4, classes=2).state_dict(), model)
