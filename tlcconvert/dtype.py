@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Dtype(str, Enum):
+class Dtype(StrEnum):
     """The type of real numbers.
 
     In a file of ``FLOAT16`` weights and most operations are half precision; statistics, norms and softmax stay

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Target(str, Enum):
+class Target(StrEnum):
     """Where a file runs.
 
     ``PORTABLE`` is right in every runtime: no Scan, Loop, running sum or float64, and nothing that float16 and

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
-from enum import Enum
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 
 PACKAGES = ("tlcconvert", "torch", "onnxruntime", "onnxscript", "spandrel", "spandrel_extra_arches")
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """What a conversion came to. Nothing global: not one operation depended on the whole image."""
 
     VERIFIED = "verified"
