@@ -142,8 +142,9 @@ def running_sum(first: Tensor, steps: Tensor, axis: int) -> Tensor:
     return aten.cumsum.default(aten.cat.default([first, steps], axis), axis)
 
 
-def replicate(interior: Tensor, height: int, width: int) -> Tensor:
-    missing_rows, missing_columns = height - size(interior, ROWS), width - size(interior, COLUMNS)
+def replicate(interior: Tensor, height: int, width: int, like: Tensor | None = None) -> Tensor:
+    measured = interior if like is None else like
+    missing_rows, missing_columns = height - size(measured, ROWS), width - size(measured, COLUMNS)
     top, left = missing_rows // 2, missing_columns // 2
     return aten.replication_pad2d.default(interior, [left, missing_columns - left, top, missing_rows - top])
 

@@ -36,22 +36,28 @@ class Moments(NamedTuple):
     variance: Map | None = None
 
 
-def window_moments(w: Words, of_pixels: Moments, window_height: int, window_width: int) -> Moments:
-    """Those of every full window, [N, C, H-kh+1, W-kw+1], of maps [N, C, H, W]."""
+def window_moments(w: Words, x: Map, of_pixels: Moments, window_height: int, window_width: int) -> Moments:
+    """Those of every full window, [N, C, H-kh+1, W-kw+1], of maps [N, C, H, W].
+
+    Sizes are read from x [N, any, H, W], an argument of the operator.
+    """
     for axis, window in ((ROWS, window_height), (COLUMNS, window_width)):
         if window > 1:
-            of_pixels = _Axis.of(w, of_pixels, axis, window, blocks_of(window)).every_window()
+            size = w.size(x, axis)
+            of_pixels = _Axis.of(w, of_pixels, axis, size, window, blocks_of(window)).every_window()
     return of_pixels
 
 
-def grid_moments(w: Words, of_pixels: Moments, window_height: int, window_width: int, ratio: int) -> Moments:
-    """Those of the windows at the nodes of a grid, [N, C, gh, gw]."""
+def grid_moments(
+    w: Words, x: Map, of_pixels: Moments, window_height: int, window_width: int, ratio: int
+) -> Moments:
+    """Those of the windows at the nodes of a grid, [N, C, gh, gw]; x as in :func:`window_moments`."""
     for axis, window in ((ROWS, window_height), (COLUMNS, window_width)):
         if window == 1:
             continue
         step = spacing(window, ratio)
         cut = Blocks.by(step, window) if 1 < step <= window // 2 else blocks_of(window)
-        along = _Axis.of(w, of_pixels, axis, window, cut)
+        along = _Axis.of(w, of_pixels, axis, w.size(x, axis), window, cut)
         of_pixels = along.nodes() if cut.length == step else along.selected(step)
     return of_pixels
 
@@ -88,8 +94,7 @@ class _Axis:
     number: Size
 
     @classmethod
-    def of(cls, w: Words, of_pixels: Moments, axis: int, window: int, cut: Blocks) -> _Axis:
-        size = w.size(of_pixels.high, axis)
+    def of(cls, w: Words, of_pixels: Moments, axis: int, size: Size, window: int, cut: Blocks) -> _Axis:
         k = w.smaller(size, window)
         moves, full = w.less(size, k), w.parts(k, cut.length)
         number = w.more(w.parts(moves, cut.length), 1)

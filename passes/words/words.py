@@ -102,8 +102,11 @@ class Words(Protocol):
     def running_sum(self, first: Map, steps: Map, axis: int) -> Map:
         """``first``, of one element, and its running total with ``steps``."""
 
-    def replicate(self, interior: Map, height: Size, width: Size) -> Map:
-        """Edge-padded to [N, C, height, width], the odd row and column at the end."""
+    def replicate(self, interior: Map, height: Size, width: Size, like: Map | None = None) -> Map:
+        """Edge-padded to [N, C, height, width], the odd row and column at the end.
+
+        ``like`` is a map of the interior's size, for several of which the border is then computed once.
+        """
 
     def by_group(self, x: Map, groups: int) -> Map:
         """[N, groups, C / groups, H, W]."""

@@ -17,18 +17,18 @@ def local_mean(w: Words, x: Map, window_height: int, window_width: int) -> Map:
     """Interior of windowed means [N, C, H-kh+1, W-kw+1] of x [N, C, H, W], in its type."""
     if window_height == window_width == 1:
         return w.copy(x)
-    means, rows = _means_along(w, x, ROWS, window_height)
-    means, columns = _means_along(w, means, COLUMNS, window_width)
+    means, rows = _means_along(w, x, ROWS, w.size(x, ROWS), window_height)
+    means, columns = _means_along(w, means, COLUMNS, w.size(x, COLUMNS), window_width)
     return w.upper_left(means, rows, columns)
 
 
-def _means_along(w: Words, x: Map, axis: int, window: int) -> tuple[Map, Size]:
+def _means_along(w: Words, x: Map, axis: int, size: Size, window: int) -> tuple[Map, Size]:
     """Means over the windows along ``axis``, followed by others up to whole blocks, and the number of windows."""
     if window == 1:
-        return x, w.size(x, axis)
+        return x, size
     cut = blocks_of(window)
-    k = w.covered(x, axis, window)
-    moves = w.less(w.size(x, axis), k)
+    k = w.smaller(size, window)
+    moves = w.less(size, k)
     number = w.more(w.parts(moves, cut.length), 1)
     if cut.rest:
         pooled = w.pooled(x, axis, window, cut.length)
@@ -48,17 +48,18 @@ def _means_along(w: Words, x: Map, axis: int, window: int) -> tuple[Map, Size]:
 
 def grid_mean(w: Words, x: Map, window_height: int, window_width: int, ratio: int) -> Map:
     """Means [N, C, gh, gw] of the windows at the nodes of the grid, in the type of x [N, C, H, W]."""
+    means = x
     for axis, window in ((ROWS, window_height), (COLUMNS, window_width)):
-        x = _means_at_nodes(w, x, axis, window, spacing(window, ratio))
-    return x
+        means = _means_at_nodes(w, means, axis, w.size(x, axis), window, spacing(window, ratio))
+    return means
 
 
-def _means_at_nodes(w: Words, x: Map, axis: int, window: int, step: int) -> Map:
+def _means_at_nodes(w: Words, x: Map, axis: int, size: Size, window: int, step: int) -> Map:
     """A window of a node is whole blocks of ``step`` elements and the rest; the last one is anywhere."""
     if step == 1:
-        means, number = _means_along(w, x, axis, window)
+        means, number = _means_along(w, x, axis, size, window)
         return w.between(means, axis, 0, number)
-    moves = w.less(w.size(x, axis), w.covered(x, axis, window))
+    moves = w.less(size, w.smaller(size, window))
     regular = w.parts(w.more(moves, step - 1), step)
     cut = Blocks.by(step, window)
     means = w.pooled(w.pooled(x, axis, step, step), axis, cut.number, 1)

@@ -13,7 +13,7 @@ CHANNELS = 1
 def local_normalize(w: Words, x: Map, window_height: int, window_width: int, groups: int, eps: float) -> Map:
     """x [N, C, H, W] normalised by the statistics of each pixel's window and group; in the type of x."""
     pixels = Pixels.by_group(w, x, groups)
-    moments = window_moments(w, _of_channels(w, pixels), window_height, window_width)
+    moments = window_moments(w, x, _of_channels(w, pixels), window_height, window_width)
     high, low, variance = completed(w, moments)
     return pixels.normalized(high, low, w.inverse_root(w.add(variance, w.decimal(eps))))
 
@@ -26,7 +26,7 @@ def grid_normalize(
     if has_every_window(*window, ratio):
         return local_normalize(w, x, *window, groups, eps)
     pixels = Pixels.by_group(w, x, groups)
-    high, low, variance = completed(w, grid_moments(w, _of_channels(w, pixels), *window, ratio))
+    high, low, variance = completed(w, grid_moments(w, x, _of_channels(w, pixels), *window, ratio))
     level = w.mean_over(high, ROWS, COLUMNS)
     offset = w.add(w.subtract(high, level), low)
     stabilised = w.add(variance, w.decimal(eps))

@@ -48,7 +48,7 @@ class Pixels:
         w, height, width = self.w, self.w.size(self.x, -2), self.w.size(self.x, -1)
 
         def replicated(part: Map) -> Map:
-            return self.of_each(w.replicate(part, height, width))
+            return self.of_each(w.replicate(part, height, width, like=high))
 
         centred = w.subtract(w.subtract(self.grouped, replicated(high)), replicated(low))
         return self._ungrouped(w.multiply(centred, replicated(scale)))

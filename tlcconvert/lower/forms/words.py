@@ -167,9 +167,9 @@ class Onnx:
     def running_sum(self, first: Map, steps: Map, axis: int) -> Map:
         return op.CumSum(op.Concat(first, steps, axis=axis), op.Constant(value_int=axis))
 
-    def replicate(self, interior: Map, height: Size, width: Size) -> Map:
+    def replicate(self, interior: Map, height: Size, width: Size, like: Map | None = None) -> Map:
         size = op.Concat(self.extent(height), self.extent(width), axis=0)
-        missing = op.Sub(size, op.Shape(interior, start=-2))
+        missing = op.Sub(size, op.Shape(interior if like is None else like, start=-2))
         before = op.Div(missing, integers(2))
         pads = op.Concat(integers(0, 0), before, integers(0, 0), op.Sub(missing, before), axis=0)
         return op.Pad(interior, pads, None, mode="edge")
