@@ -18,6 +18,7 @@ from passes.sizes import image_size
 from tlcconvert.architectures.classsr import ClassSR
 from tlcconvert.begun import Begun
 from tlcconvert.capture.capture import Captured, capture
+from tlcconvert.capture.fixed_strips import fixed_strips
 from tlcconvert.capture.guards_after_capture import GuardsAfterCapture
 from tlcconvert.capture.narrowed_sizes import Permission
 from tlcconvert.capture.output_growth import images_kept, output_growth, padding_note
@@ -31,6 +32,7 @@ from tlcconvert.machine.out_of_memory import memory_named, refuse_left_out
 from tlcconvert.network.input_channels import input_channels_of
 from tlcconvert.network.network import Network
 from tlcconvert.network.outputs import OneOutput, keep_output, output_names
+from tlcconvert.network.source_file import SourceFile
 from tlcconvert.options import Options
 from tlcconvert.options.keyword_arguments import taking
 from tlcconvert.output.exported_output import verified_program
@@ -46,6 +48,7 @@ from tlcconvert.stages import Stages
 from tlcconvert.verification.conversion import (
     Subject,
     cheap_sizes,
+    compare_with_source,
     half_sizes,
     reach_of,
     verify_conversion,
@@ -147,6 +150,8 @@ def begin(network: Network, options: Options) -> Begun:
             permission=Permission(options.accept_multiple, options.accept_minimum, options.static_size),
             progress=stages.report,
         )
+    if network.source_file is not None:
+        _leave_out_source_lines(captured.program)
     guards = GuardsAfterCapture(captured.program, captured.requirements)
     sha256 = network.sha256 or state_sha256(network.module)
     return Begun(captured, guards, replace(network, sha256=sha256), stages)
@@ -162,6 +167,7 @@ def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = 
         ConversionError: as :func:`convert`.
     """
     captured, guards, network, stages = begun.captured, begun.guards, begun.network, begun.stages
+    source = network.source_file
     program, requirements = captured.program, captured.requirements
     draft = Draft(program)
     size = counted_size(requirements, options.static_size)
@@ -170,6 +176,8 @@ def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = 
     kept = None if options.all_outputs else keep_output(program, options.output_index)
     indices = range(len(growths)) if kept is None else [kept]
     extents, output_notes = images_kept(growths, indices)
+    if source is not None:
+        output_notes += _fixed_strips(program, options)
     bare = _bare(captured, kept)
     if not serves_an_image(requirements, extents):
         options = replace(options, size_wrapper=False)
@@ -177,7 +185,14 @@ def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = 
         output_notes += padding_note(captured, bare, indices, extents)
     _refuse_static_size(options, requirements, extents)
     refuse_larger([*options.verify_sizes, *filter(None, [options.static_size])], requirements)
-    facts = NetworkFacts(requirements, extents, captured.inputs, output_names(program), captured.original)
+    facts = NetworkFacts(
+        requirements,
+        extents,
+        captured.inputs,
+        output_names(program) if source is None else [source.output_names[index] for index in indices],
+        captured.original,
+        source,
+    )
     steps, journal = pipeline(options, facts), Journal(options.dump)
     journal.begin(draft)
     with stages("fold"):
@@ -201,9 +216,10 @@ def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = 
         guards.wrapped(program)
         converted = runnable(program)
         draft.axes = _axis_names(program)
-        draft.metadata = describe(
+        described = describe(
             captured, program, options, network.pixels, localized, network.sha256, extents, diagnosis
         )
+        draft.metadata = described if source is None else {**source.metadata, **described}
         half = _half(steps, draft, journal) if options.dtype is Dtype.FLOAT16 else None
         steps.run("write", draft, journal)
         tried, assumed = ((), ()) if options.static_size else guards.sizes_to_try()
@@ -234,6 +250,11 @@ def convert_begun(begun: Begun, options: Options, diagnosis: Diagnosis | None = 
         parity = verify_conversion(subject, options, stages.report, also_at=tried)
         unproven = tuple(f"the file relies on {guard}, at sizes too large to run" for guard in assumed)
         parity = Parity(parity.comparisons, parity.notes + unproven)
+        if source is not None:
+            stages.report("running the source file in onnxruntime")
+            file = _wrapped(_of_source(source, kept), options, requirements, extents)
+            own = compare_with_source(subject, file, parity)
+            parity = Parity(parity.comparisons + own.comparisons, parity.notes + own.notes)
         if half is not None:
             stages.report("running the model in float16")
             rounded = _compared_in_half(half, subject, options, half_sizes(parity, subject, options))
@@ -375,6 +396,29 @@ def _axis_names(program: ExportedProgram) -> dict[str, str]:
         (image.width.free_symbols, "width"),
     )
     return {str(symbol): name for symbols, name in named for symbol in symbols}
+
+
+def _fixed_strips(program: ExportedProgram, options: Options) -> tuple[str, ...]:
+    """A note on what an exporter may have fixed.
+
+    Raises:
+        StrictError: there is something, and the caller wants none.
+    """
+    found = fixed_strips(program)
+    if found and options.strict:
+        raise StrictError(f"{found[0].upper()}{found[1:]}: the size of the example may be part of the file.")
+    return (found,) if found else ()
+
+
+def _leave_out_source_lines(program: ExportedProgram) -> None:
+    """The place of a node read from a file is its name there; the lines of Python are the same for all of them."""
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)
+
+
+def _of_source(source: SourceFile, kept: int | None) -> nn.Module:
+    """The file the network was read from, with the outputs of the file that is written."""
+    return source.opened() if kept is None else OneOutput(source.opened(), kept)
 
 
 def _bare(captured: Captured, kept: int | None) -> nn.Module:

@@ -112,7 +112,7 @@ def run(request: Request, options: Options, errors: Console) -> None:
             termination.raise_if_stopped()
             show(text)
 
-        network = loaded(request, progress)
+        network = loaded(request, progress, request.pinned)
         refuse_imported_code(outputs)
         if request.plan is not None:
             refuse_other_network(read_plan(request.plan), network.sha256 or state_sha256(network.module))

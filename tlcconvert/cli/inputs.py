@@ -13,6 +13,7 @@ from tlcconvert.shown_name import shown
 
 if TYPE_CHECKING:
     from tlcconvert.network.network import Network
+    from tlcconvert.options.pinned_as_text import Pinned
     from tlcconvert.stages import Progress
 
 
@@ -59,8 +60,8 @@ def network_name(request: AsksForNetwork) -> str:
     return request.factory or str(request.model)
 
 
-def loaded(request: AsksForNetwork, progress: Progress) -> Network:
-    """The network asked for.
+def loaded(request: AsksForNetwork, progress: Progress, pinned: Pinned = ()) -> Network:
+    """The network asked for, inputs of an ONNX file ``pinned`` to numbers.
 
     Raises:
         InputError: it cannot be read.
@@ -71,4 +72,4 @@ def loaded(request: AsksForNetwork, progress: Progress) -> Network:
     if request.factory is not None:
         return load_factory(request.factory, request.weights, allow_pickle=request.allow_pickle)
     assert request.model is not None
-    return load_network(request.model, allow_pickle=request.allow_pickle)
+    return load_network(request.model, allow_pickle=request.allow_pickle, pinned=dict(pinned))

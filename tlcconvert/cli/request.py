@@ -9,6 +9,7 @@ from typing import Annotated
 from tlcconvert.errors import InputError
 from tlcconvert.options.face import Flag, Panel, Positional
 from tlcconvert.options.given import Given
+from tlcconvert.options.pinned_as_text import Pinned, as_pinned
 
 _MOST_IMAGES = 16
 
@@ -50,7 +51,9 @@ class Request:
 
     model: Annotated[
         Path | None,
-        Positional("State dict (.pth .pt .ckpt .safetensors), exported program (.pt2) or pickled module."),
+        Positional(
+            "State dict (.pth .pt .ckpt .safetensors), ONNX file, exported program (.pt2) or pickled module."
+        ),
     ] = None
     output: Annotated[Path | None, Flag("The file to write.", ("-o", "--output"))] = None
 
@@ -71,6 +74,18 @@ class Request:
         bool,
         Flag("Convert and verify, but write nothing.", panel=Panel.REPORT, is_usual=True),
     ] = False
+
+    pinned: Annotated[
+        Pinned,
+        Flag(
+            "Numbers for inputs of an ONNX file, which the converted one then lacks.",
+            ("--pin",),
+            Panel.NETWORK,
+            metavar="NAME=NUMBER,...",
+            reads=as_pinned,
+        ),
+    ] = ()
+
     page: Annotated[
         Path | None,
         Flag(
@@ -102,6 +117,8 @@ class Request:
         if (self.model is None) == (self.factory is None):
             raise InputError("Name one network: a model file, or --model package.module:factory.")
         refuse_weights_of_a_file(self.factory, self.weights)
+        if self.pinned and self.model is None:
+            raise InputError("--pin is for inputs of an ONNX file; --model brings its own.")
         if self.output is None and not self.dry_run:
             raise InputError("Name the file to write with -o, or use --dry-run.")
         if self.images and self.page is None and self.report is None:

@@ -1,4 +1,4 @@
-"""From a file to a network: state dicts, exported programs and, on request, pickled modules.
+"""From a file to a network: state dicts, ONNX files, exported programs and, on request, pickled modules.
 
 What a file is, is read off its content, not its name. No code in a file runs unless ``allow_pickle`` says so, and a
 damaged or hostile file ends in one sentence.
@@ -33,6 +33,8 @@ from tlcconvert.machine.regular_file import open_regular, sha256_of_file
 from tlcconvert.network.input_channels import input_channels_of
 from tlcconvert.network.network import Network
 from tlcconvert.network.pixels import registry_pixels
+from tlcconvert.onnx_input.file_network import built, network_in
+from tlcconvert.onnx_input.reading.model_file import is_onnx, weight_bytes
 from tlcconvert.process_state.silence import silence
 from tlcconvert.shown_name import shown, shown_text
 
@@ -44,19 +46,27 @@ _MOST_DIGITS = 9
 _PREFIXES = ("module.", "netG.", "_orig_mod.")
 
 
-def load_network(path: str | Path, *, allow_pickle: bool = False) -> Network:
+def load_network(
+    path: str | Path, *, allow_pickle: bool = False, pinned: Mapping[str, float] | None = None
+) -> Network:
     """The network in the file at ``path``.
 
     Args:
         path: a state dict (``torch.save`` or safetensors) of an architecture that spandrel,
-            spandrel_extra_arches (if installed) or this project knows; an exported program; a pickled module.
+            spandrel_extra_arches (if installed) or this project knows; an ONNX file; an exported program; a pickled
+            module.
         allow_pickle: let the file run code, which an exported program and a pickled module need.
+        pinned: numbers for inputs of an ONNX file, by name; the network then has no such inputs.
 
     Raises:
         InputError: the file cannot be read, or is none of these; the message says what to do.
     """
     path = Path(path)
     sha256 = sha256_of_file(path)
+    if _is_onnx(path):
+        return _network_of_onnx(path, sha256, pinned or {})
+    if pinned:
+        raise InputError(f"{shown(path)} is no ONNX file: it has no inputs to pin.")
     with silence():
         content = _content(path, allow_pickle)
         if isinstance(content, ExportedProgram):
@@ -106,6 +116,34 @@ def register_architectures() -> None:
     from tlcconvert import architectures
 
     architectures.register()
+
+
+def _is_onnx(path: Path) -> bool:
+    with open_regular(path) as stream:
+        return not is_safetensors(path, stream) and is_onnx(path, stream)
+
+
+def _network_of_onnx(path: Path, sha256: str, pinned: Mapping[str, float]) -> Network:
+    def work() -> str:
+        try:
+            built(path, pinned)
+        except InputError as error:
+            return str(error)
+        return ""
+
+    try:
+        refusal = tried(work, weight_bytes(path))
+    except TrialFailed as failure:
+        raise InputError(
+            f"{shown(path)} asks for constants that cannot be computed from a file of its size: {failure}."
+        ) from None
+    if refusal:
+        raise InputError(refusal)
+    with silence():
+        network = network_in(path, sha256, pinned)
+    assert isinstance(network.module, nn.Module)
+    _refuse_not_finite(dict(network.module.named_parameters()), {}, path)
+    return network
 
 
 def _content(path: Path, allow_pickle: bool) -> Any:

@@ -9,6 +9,7 @@ from torch.export import ExportedProgram
 
 from tlcconvert.network.network_inputs import ExtraInput
 from tlcconvert.network.pixels import Pixels
+from tlcconvert.network.source_file import SourceFile
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Network:
         pixels: what the image's values mean.
         extra_inputs: inputs after the image.
         sha256: of the file, hexadecimal, or ``""`` if there is none.
+        source_file: the ONNX file it was read from; None where it was another.
     """
 
     module: nn.Module | ExportedProgram
@@ -39,3 +41,4 @@ class Network:
     pixels: Pixels = field(default_factory=Pixels)
     extra_inputs: tuple[ExtraInput, ...] = field(default=())
     sha256: str = ""
+    source_file: SourceFile | None = None

@@ -29,6 +29,7 @@ from passes.simplify.frozen_instance_norm import frozen_instance_norm
 from passes.simplify.known_bins import known_bins
 from passes.simplify.metadata_assertions import drop_metadata_assertions
 from passes.simplify.single_slope_prelu import single_slope_prelu
+from passes.simplify.slices_as_split import slices_as_split
 from passes.simplify.token_norm import token_norm
 from passes.speed.channel_mean import channel_mean
 from passes.speed.channel_prelu import channel_prelu
@@ -46,6 +47,7 @@ from tlcconvert.lower.lower import lower
 from tlcconvert.lower.static_size import fix_sizes, without_shape_arithmetic
 from tlcconvert.lower.tidy import tidy
 from tlcconvert.network.network_inputs import NetworkInputs
+from tlcconvert.network.source_file import SourceFile
 from tlcconvert.options import Options
 from tlcconvert.pipeline.draft import Draft
 from tlcconvert.pipeline.pipeline import Pipeline, Step
@@ -57,6 +59,11 @@ from tlcconvert.target import Target
 
 _SAMPLES_PER_WINDOW = 12
 _pass = Step.of_pass
+
+_AS_WRITTEN_IN_PYTORCH = (
+    _pass(slices_as_split, "before all that looks for splits, which exporters to ONNX write as slices"),
+)
+"""For programs of ONNX files alone."""
 
 SIMPLIFY = (
     _pass(
@@ -126,6 +133,7 @@ class NetworkFacts:
         inputs: in calling order.
         output_names: in the file.
         original: whose weights the program shares.
+        source_file: the ONNX file it was read from; None where it was another.
     """
 
     requirements: SizeRequirements
@@ -133,6 +141,7 @@ class NetworkFacts:
     inputs: NetworkInputs
     output_names: Sequence[str]
     original: nn.Module
+    source_file: SourceFile | None = None
 
 
 def pipeline(options: Options, network: NetworkFacts) -> Pipeline:
@@ -142,7 +151,12 @@ def pipeline(options: Options, network: NetworkFacts) -> Pipeline:
         InputError: one that is to be left out is required or does not exist.
     """
     stages = {
-        "fold": (*SIMPLIFY, *(FOLD if options.fold_branches else ()), _external_weights(network.original)),
+        "fold": (
+            *(() if network.source_file is None else _AS_WRITTEN_IN_PYTORCH),
+            *SIMPLIFY,
+            *(FOLD if options.fold_branches else ()),
+            _external_weights(network.original),
+        ),
         "localize": _localize(options, network.requirements),
         "speed": tuple(_SPEED[name] for name in SPEED[options.target]),
         "wrap": (*_wrap(options, network), _computed_weights(network.original)),
@@ -226,7 +240,8 @@ def _write(options: Options, network: NetworkFacts) -> tuple[Step, ...]:
     steps.append(
         Step("keep_map_sizes", _keep_map_sizes, "onnxruntime fuses sums of maps whose sizes it knows")
     )
-    inputs = ["input", *(extra.name for extra in network.inputs.extra)]
+    image = "input" if network.source_file is None else network.source_file.image_name
+    inputs = [image, *(extra.name for extra in network.inputs.extra)]
     steps.append(lowering(options.opset, inputs, network.output_names))
     if static is not None:
         because = "after lowering, which writes shape arithmetic for every size"

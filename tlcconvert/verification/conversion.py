@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import onnx
 import onnxruntime
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
 from passes.localize import Localized, Training
@@ -16,7 +16,7 @@ from passes.localize.exact_counterpart import exact_counterpart
 from passes.sizes import ImageSize
 from tlcconvert.capture.capture import Captured
 from tlcconvert.capture.narrowed_sizes import has_wider_multiple
-from tlcconvert.errors import ParityError
+from tlcconvert.errors import ParityError, first_line
 from tlcconvert.network.eager_reference import tensors_of
 from tlcconvert.network.output_distance import TOLERANCE, distance, magnitude
 from tlcconvert.options import Options
@@ -43,6 +43,7 @@ from tlcconvert.verification.twin import Twin, differs_in_numbers_only, small_tr
 ONNX = "onnx / converted"
 ORIGINAL = "converted / original"
 TWIN = "onnx / twin"
+SOURCE = "source file / original"
 _WITHOUT_WINDOWS = (64, 64)
 _ACROSS = 16
 """Pixels a thin image has at least on its short axis."""
@@ -154,9 +155,48 @@ def verify_conversion(
     return _joined(parity, _twin(subject, options, purse, report))
 
 
+def compare_with_source(subject: Subject, source: nn.Module, parity: Parity) -> Parity:
+    """The ONNX file a network was read from against the network, where no statistic is local.
+
+    The network is the reference, as it has a run in float64 to judge by, and that run owes nothing to the file's.
+
+    Args:
+        source: the file in onnxruntime, inside the wrapper of the file that is written.
+        parity: of the conversion; it names the sizes.
+
+    Raises:
+        ParityError: onnxruntime runs the file at none of them.
+    """
+    inputs = subject.captured.inputs
+    sizes = _cheap(parity.sizes(ORIGINAL), subject.reach)
+    refused = {size: _objection(source, inputs.random(*size)) for size in sizes}
+    trials = [Trial(size, "the source file") for size in sizes if not refused[size]]
+    notes = tuple(
+        f"{SOURCE} not compared at {_label(size)}: onnxruntime says {why}"
+        for size, why in refused.items()
+        if why
+    )
+    if sizes and not trials:
+        raise ParityError("onnxruntime runs the source file at no size that was tried:\n" + "\n".join(notes))
+    compared = expected_at(subject.original, inputs, trials, SOURCE).compare(source, TOLERANCE)
+    return _joined(compared, Parity((), notes))
+
+
+def _objection(source: nn.Module, images: tuple[Tensor, ...]) -> str:
+    """Why ``source`` does not run, or ``""``."""
+    try:
+        source(*images)
+    except Exception as error:
+        return first_line(error)
+    return ""
+
+
 def cheap_sizes(parity: Parity, reach: Reach) -> list[Size]:
     """Where another file of the same network is compared: the sizes of ``parity``, the dear ones left out."""
-    sizes = parity.sizes(ONNX)
+    return _cheap(parity.sizes(ONNX), reach)
+
+
+def _cheap(sizes: list[Size], reach: Reach) -> list[Size]:
     return [size for size in sizes if reach.cost(*size) <= budget.BUDGET / 8] or sizes[:2]
 
 

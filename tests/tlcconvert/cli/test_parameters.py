@@ -41,6 +41,7 @@ TEXTS = {
     "io": "float16",
     "opset": "20",
     "base_ratio": "2.5",
+    "pinned": "alpha=1",
 }
 """What is typed, where "3" is no value."""
 

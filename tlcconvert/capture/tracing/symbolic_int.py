@@ -29,6 +29,8 @@ from tlcconvert.process_state.replaced_attribute import replaced
 from tlcconvert.process_state.thread_block import ThreadBlock
 
 _tracing = ThreadBlock()
+_WITH_SYMBOLIC_SIZES = "tlcconvert.onnx_input."
+"""Where nothing truncates a size by ``int``."""
 
 
 class _IntType(type):
@@ -95,10 +97,10 @@ def symbolic_int(network: nn.Module) -> Iterator[None]:
 
 def _modules_of(network: nn.Module) -> list[ModuleType]:
     """The loaded modules of the packages in which the classes of ``network`` are defined, PyTorch's left out."""
-    packages = {type(part).__module__.partition(".")[0] for part in network.modules()} - {
-        "torch",
-        "torchvision",
-    }
+    written_in = {type(part).__module__ for part in network.modules()}
+    packages = {
+        name.partition(".")[0] for name in written_in if not name.startswith(_WITH_SYMBOLIC_SIZES)
+    } - {"torch", "torchvision"}
     return [
         module
         for name, module in list(sys.modules.items())

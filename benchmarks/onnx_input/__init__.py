@@ -1,0 +1,1 @@
+"""What comes of converting the ONNX export of a network, against converting the network."""

@@ -1,0 +1,1 @@
+"""From an ONNX file to a network that computes it node by node in PyTorch."""

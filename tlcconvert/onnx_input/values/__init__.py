@@ -1,0 +1,1 @@
+"""What the inputs and outputs of nodes are: tensors, and sizes."""
