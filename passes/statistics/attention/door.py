@@ -255,15 +255,37 @@ def _without_norm(node: fx.Node, layouts: PixelLayouts) -> tuple[fx.Node, float 
     if denominator.target not in (aten.clamp_min.default, aten.clamp.default):
         return node, None
     norm, eps = denominator.args[:2]
-    if not isinstance(norm, fx.Node) or norm.target is not aten.linalg_vector_norm.default:
-        return node, None
-    arguments = bound_arguments(norm)
-    rank = len(shape_expressions(numerator))
-    axes = {dim % rank for dim in arguments["dim"] or ()}
-    is_plain = arguments["ord"] == 2 and arguments["keepdim"] and arguments["self"] is numerator
-    if not is_plain or numerator not in layouts or axes != set(layouts[numerator].axes):
+    axes = _axes_of_norm(norm, numerator) if isinstance(norm, fx.Node) else None
+    if axes is None or numerator not in layouts or axes != set(layouts[numerator].axes):
         return node, None
     return numerator, float(eps)  # type: ignore[arg-type]
+
+
+def _axes_of_norm(node: fx.Node, x: fx.Node) -> set[int] | None:
+    """The axes of x that ``node`` is the Euclidean norm over, which stay with one element; None if it is none."""
+    if node.target is aten.linalg_vector_norm.default:
+        reduction = bound_arguments(node)
+        is_of_x = reduction["ord"] == 2 and reduction["self"] is x
+    elif _is_root(node) and node.args[0].target is aten.sum.dim_IntList:  # type: ignore[union-attr]
+        reduction = bound_arguments(node.args[0])  # type: ignore[arg-type]
+        is_of_x = _is_square(reduction["self"], x)
+    else:
+        return None
+    if not is_of_x or not reduction["keepdim"]:
+        return None
+    rank = len(shape_expressions(x))
+    return {dim % rank for dim in reduction["dim"] or ()}
+
+
+def _is_root(node: fx.Node) -> bool:
+    is_power = node.target is aten.pow.Tensor_Scalar and bool(node.args[1] == 0.5)
+    return (node.target is aten.sqrt.default or is_power) and isinstance(node.args[0], fx.Node)
+
+
+def _is_square(node: fx.Node, x: fx.Node) -> bool:
+    if node.target is aten.mul.Tensor:
+        return node.args[0] is x and node.args[1] is x
+    return node.target is aten.pow.Tensor_Scalar and node.args[0] is x and bool(node.args[1] == 2)
 
 
 def _peeled(node: fx.Node, layouts: PixelLayouts) -> fx.Node:

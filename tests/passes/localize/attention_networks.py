@@ -46,6 +46,17 @@ class TokenAttention(TransposedAttention):
         return y.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
+class NormsWrittenOut(TransposedAttention):
+    """A norm as the root of a sum of squares, as legacy exports to ONNX have it; one expanded, one by powers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.heads(x)
+        q = q / (q * q).sum(-1, keepdim=True).sqrt().clamp_min(1e-12).expand_as(q)
+        k = k / (k**2).sum(-1, keepdim=True).pow(0.5).clamp(min=1e-12)
+        attention = ((q @ k.transpose(-2, -1)) * self.temperature).softmax(dim=-1)
+        return (attention @ v).reshape(x.shape)
+
+
 class ScaledAttention(TransposedAttention):
     """Without normalisation, scaled by a number and divided by a temperature."""
 
@@ -90,5 +101,5 @@ class GridAttention(TransposedAttention):
 
 
 ATTENTION_NETWORKS: tuple[type[TransposedAttention], ...] = (
-    TransposedAttention, TokenAttention, ScaledAttention, ValuesFromTheLeft, SoftmaxOverRows,
+    TransposedAttention, TokenAttention, NormsWrittenOut, ScaledAttention, ValuesFromTheLeft, SoftmaxOverRows,
 )  # fmt: skip
