@@ -129,6 +129,7 @@ def test_every_statistic_keeps_sixty_decibels(network: type[nn.Module]) -> None:
         assert decibels(run(half.model, image.numpy()), run(full.model, image.numpy())) > 60
 
 
+@pytest.mark.full
 def test_weights_take_half_of_the_room() -> None:
     def weights(conversion: Conversion) -> int:
         return sum(
@@ -150,6 +151,7 @@ def test_every_target_and_opset_has_it(target: Target, opset: int) -> None:
     assert len(products) == 3
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "options", [{"static_size": (40, 48)}, {"fast": True}, {"localize_statistics": False}]
 )

@@ -18,6 +18,7 @@ def small() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.InstanceNorm2d(4), nn.Conv2d(4, 3, 1))
 
 
+@pytest.mark.full
 def test_both_are_timed_in_every_round_and_verification_apart() -> None:
     row = measure(Subject("small", small), repeats=2)
     assert (row.name, row.sites) == ("small", 1)

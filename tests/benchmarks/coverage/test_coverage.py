@@ -78,6 +78,7 @@ def test_a_row_counts_what_was_done_and_where_it_was_compared() -> None:
     assert row.not_compared == []
 
 
+@pytest.mark.full
 def test_the_whole_image_of_a_classsr_is_compared_at_every_size() -> None:
     row = row_of(SUBJECTS[NAMES.index("ClassSR")])
     assert (row.status, row.reason) == (Status.NOTHING_GLOBAL, "")

@@ -33,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", [GLOBAL, EXACT, FAST])
 def test_a_program_computes_what_the_file_beside_it_does(folder: Path, kind: str) -> None:
     image = torch.rand(1, CHANNELS, 144, 160)
@@ -45,6 +46,7 @@ def test_a_program_computes_what_the_file_beside_it_does(folder: Path, kind: str
         np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.full
 def test_kinds_are_not_the_same_beyond_the_window(folder: Path) -> None:
     image = torch.rand(1, CHANNELS, 144, 160) * torch.linspace(0, 1, 160)
     with torch.inference_mode():
@@ -52,6 +54,7 @@ def test_kinds_are_not_the_same_beyond_the_window(folder: Path) -> None:
     assert len({result.sum().item() for result in results}) == 3
 
 
+@pytest.mark.full
 def test_every_way_on_this_device_is_timed(folder: Path) -> None:
     place = Place("cpu", folder)
     assert place.ways() == [EAGER, COMPILED, ORT]
@@ -63,6 +66,7 @@ def test_every_way_on_this_device_is_timed(folder: Path) -> None:
     assert measure("net", place, ORT, FLOAT16, CHANNELS, (32, 48), 2) is None
 
 
+@pytest.mark.full
 def test_what_does_not_run_is_named_and_the_others_are_timed(folder: Path, tmp_path: Path) -> None:
     for kind in (GLOBAL, FAST):
         (tmp_path / f"{kind}.program").write_bytes((folder / f"{kind}.program").read_bytes())
@@ -80,6 +84,7 @@ def test_a_program_that_reads_foreign_names_is_not_written(tmp_path: Path) -> No
         write_program(fx.GraphModule(nn.Module(), graph), tmp_path / "program")
 
 
+@pytest.mark.full
 def test_measuring_needs_nothing_of_the_converter(folder: Path) -> None:
     code = (
         "import sys; sys.modules.update(dict.fromkeys(('tlcconvert', 'passes', 'spandrel', 'typer', 'onnx')));"

@@ -47,6 +47,7 @@ def test_a_pass_is_left_out(name: str, operator: str, tmp_path: Path) -> None:
     assert operator in operators(file_without(subject, name, tmp_path))
 
 
+@pytest.mark.full
 def test_files_are_of_their_target(tmp_path: Path) -> None:
     subject = Subject("activated", Activated, 16, (24, 32))
     assert our_kinds(subject) == (PORTABLE, ON_A_CPU, FAST, FAST_ON_A_CPU)

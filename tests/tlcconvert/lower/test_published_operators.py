@@ -163,6 +163,7 @@ def without_kernel(model: onnx.ModelProto, provider: str) -> Iterator[str]:
             yield f"{node.op_type} of {typed.main_type(node)}"
 
 
+@pytest.mark.full
 def test_tensorrt_lists_every_operator(at_opset_18: dict[str, onnx.ModelProto]) -> None:
     for name, model in at_opset_18.items():
         assert not set(not_in_tensorrt(model)), name
@@ -174,6 +175,7 @@ def test_tensorrt_lists_every_operator_of_statistics_up_to_opset_22(
     assert not set(not_in_tensorrt(at_a_later_opset))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("provider", ["cuda", "directml"])
 def test_onnxruntime_has_a_kernel_on_a_gpu_for_every_operator(
     at_opset_18: dict[str, onnx.ModelProto], provider: str

@@ -17,6 +17,7 @@ from tlcconvert.convert import Conversion
 
 PART_OF_NO_MODULE = {"size_wrapper"}
 VERIFIED = ((24, 40),)
+pytestmark = pytest.mark.full
 
 
 class Attention(nn.Module):

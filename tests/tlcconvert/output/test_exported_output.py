@@ -123,6 +123,7 @@ def export(build: Callable[[], nn.Module]) -> Exported:
     return Exported(runnable(captured.program), program, archive(program, {"train_size": "[8, 8]"}))
 
 
+@pytest.mark.full
 def test_it_is_read_and_run_by_a_python_without_the_project(exported: Exported, tmp_path: Path) -> None:
     path, examples = tmp_path / "model.pt2", tmp_path / "examples.pt"
     path.write_bytes(exported.content)
@@ -152,6 +153,7 @@ def test_its_metadata_is_a_file_inside(exported: Exported, tmp_path: Path) -> No
         assert json.loads(file.read(name)) == {"train_size": "[8, 8]"}
 
 
+@pytest.mark.full
 def test_a_written_program_can_be_converted_again(exported: Exported, tmp_path: Path) -> None:
     (tmp_path / "model.pt2").write_bytes(exported.content)
     network = load_network(tmp_path / "model.pt2", allow_pickle=True)

@@ -105,6 +105,7 @@ def test_the_page_has_the_keys_of_the_schema_and_their_types() -> None:
     assert {key: TYPES[kind] for key, kind, _ in ROWS} == get_type_hints(Metadata)
 
 
+@pytest.mark.full
 def test_every_key_of_a_file_is_on_the_page_and_every_key_on_the_page_is_in_a_file(
     files: dict[str, Path],
 ) -> None:
@@ -112,6 +113,7 @@ def test_every_key_of_a_file_is_on_the_page_and_every_key_on_the_page_is_in_a_fi
     assert found == {key for key, _, _ in ROWS}
 
 
+@pytest.mark.full
 def test_every_value_is_of_the_type_the_page_says(files: dict[str, Path]) -> None:
     kinds = {key: TYPES[kind] for key, kind, _ in ROWS}
     for path in files.values():
@@ -119,6 +121,7 @@ def test_every_value_is_of_the_type_the_page_says(files: dict[str, Path]) -> Non
             assert fits(value, kinds[key]), (path.stem, key, value)
 
 
+@pytest.mark.full
 def test_a_key_is_there_when_the_page_says(files: dict[str, Path]) -> None:
     for name, path in files.items():
         keys = stored(path).keys()
@@ -133,6 +136,7 @@ def test_a_key_is_there_when_the_page_says(files: dict[str, Path]) -> None:
         assert ("diagnosis" in keys) == (name == "diagnosed")
 
 
+@pytest.mark.full
 def test_what_a_file_says_is_read_as_it_is(files: dict[str, Path]) -> None:
     facts = tlcconvert.read_metadata(files["wrapped"])
     assert (facts["schema"], facts["target"], facts["input_channels"]) == ("1", "portable", 3)
@@ -147,6 +151,7 @@ def test_what_a_file_says_is_read_as_it_is(files: dict[str, Path]) -> None:
     assert tlcconvert.read_metadata(files["ClassSR with knobs"])["cost_unit"] == "multiply-adds"
 
 
+@pytest.mark.full
 def test_keys_of_a_later_version_are_left_out(files: dict[str, Path], tmp_path: Path) -> None:
     model = onnx.load(files["global"])
     model.metadata_props.add(key="a_key_to_come", value="not JSON")
@@ -154,6 +159,7 @@ def test_keys_of_a_later_version_are_left_out(files: dict[str, Path], tmp_path: 
     assert tlcconvert.read_metadata(tmp_path / "later.onnx") == tlcconvert.read_metadata(files["global"])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

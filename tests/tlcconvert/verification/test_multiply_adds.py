@@ -73,12 +73,11 @@ def test_a_transposed_convolution_counts_what_goes_in() -> None:
 @pytest.mark.parametrize("build", [rcan, nafnet], ids=["RCAN", "NAFNet"])
 @pytest.mark.parametrize("size", [(1, 48, 64), (3, 33, 90)], ids=str)
 def test_a_graph_is_counted_at_sizes_it_was_not_captured_at(
-    build: object, size: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+    build: object, size: tuple[int, int, int]
 ) -> None:
-    monkeypatch.setattr("tlcconvert.verification.cost.PER_ELEMENT", 0)
     network = build().eval()  # type: ignore[operator]
     program = capture(network, input_channels=3).program
-    cost = GraphCost(program.graph, image_size(program))
+    cost = GraphCost(program.graph, image_size(program), per_element=0)
     assert cost.multiply_adds(*size) == counted(network, torch.rand(size[0], 3, *size[1:]))
 
 

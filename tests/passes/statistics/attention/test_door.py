@@ -80,6 +80,7 @@ def test_query_key_and_value_are_the_parts_of_the_convolution_itself() -> None:
     assert [source.target for source in attention.args[:3]] == [operator.getitem] * 3
 
 
+@pytest.mark.full
 def test_phases_attend_each_with_the_temperature_of_their_head() -> None:
     torch.manual_seed(1)
     network = GridAttention().double().eval()
