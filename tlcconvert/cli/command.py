@@ -96,6 +96,7 @@ def run(request: Request, options: Options, errors: Console) -> None:
     refuse_missing(inputs)
     # Options are judged before torch is imported, which takes seconds.
     from tlcconvert.cli.console import live_progress, print_conversion, print_next
+    from tlcconvert.cli.live_bar import obeying_signals
     from tlcconvert.convert import convert_network
     from tlcconvert.output.metadata import state_sha256
     from tlcconvert.output.write import bytes_at, check_writable, write_together
@@ -107,11 +108,7 @@ def run(request: Request, options: Options, errors: Console) -> None:
         check_writable(path)
     photographs = [read_photograph(image) for image in request.images]
     with live_progress(errors, request.quiet) as show:
-
-        def progress(text: str) -> None:
-            termination.raise_if_stopped()
-            show(text)
-
+        progress = obeying_signals(show)
         network = loaded(request, progress, request.pinned)
         refuse_imported_code(outputs)
         if request.plan is not None:

@@ -103,7 +103,7 @@ def _written(
     files = [] if conversion is None or request.output is None else conversion.files(request.output)
     count = len(files)
     if conversion is not None and request.page is not None:
-        files.append(_page(request.page, request, diagnosis, conversion, images, errors))
+        files.append(_page(request.page, request, diagnosis, conversion, files, images, errors))
     if request.report is not None:
         facts = diagnosis.facts() | ({} if conversion is None else {"conversion": conversion.report()})
         files.append(bytes_at(request.report, json.dumps(facts, indent=2).encode() + b"\n"))
@@ -117,6 +117,7 @@ def _page(
     request: DiagnosisRequest,
     diagnosis: Diagnosis,
     conversion: Conversion,
+    files: Sequence[Output],
     images: Iterable[Path],
     errors: Console,
 ) -> Output:
@@ -131,8 +132,7 @@ def _page(
     told = [image for image in diagnosis.images if image.name in paths]
     telling = sorted(told, key=lambda image: -image.deviation)[:_SHOWN]
     photographs = [read_photograph(paths[image.name]) for image in telling]
-    written = [] if request.output is None else conversion.files(request.output)
-    origin = provenance(sys.argv[1:], network_name(request), written)
+    origin = provenance(sys.argv[1:], network_name(request), files)
     with live_progress(errors, request.quiet) as show:
         progress = obeying_signals(show)
         progress("report")

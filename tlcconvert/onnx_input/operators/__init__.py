@@ -3,7 +3,7 @@
 Importing this package fills :data:`OPERATORS`.
 """
 
-from tlcconvert.onnx_input.operators import (
+from tlcconvert.onnx_input.operators import (  # noqa: F401, each registers its operators
     arrangement,
     attention,
     channels,
@@ -21,21 +21,4 @@ from tlcconvert.onnx_input.operators import (
 )
 from tlcconvert.onnx_input.operators.registry import OPERATORS, refusal_of
 
-FAMILIES = (
-    arrangement,
-    attention,
-    channels,
-    convolution,
-    creation,
-    indexing,
-    normalization,
-    pointwise,
-    pooling,
-    products,
-    reductions,
-    resize,
-    sampling,
-    types,
-)
-
-__all__ = ["FAMILIES", "OPERATORS", "refusal_of"]
+__all__ = ["OPERATORS", "refusal_of"]

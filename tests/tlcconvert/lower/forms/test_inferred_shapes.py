@@ -57,10 +57,11 @@ def inferred(operator: Operator) -> onnx.ModelProto:
 )
 def test_a_size_it_names_is_one_number_everywhere(operator: Operator) -> None:
     model = inferred(operator)
+    written_shapes = _written(model)
     for size in SIZES:
         numbers: dict[str, int] = {}
         for name, shape in _shapes_of_all_values(model, size).items():
-            dims = _written(model)[name]
+            dims = written_shapes[name]
             assert len(dims) == len(shape), name
             for written, actual in zip(dims, shape, strict=True):
                 stated = numbers.setdefault(written, actual) if isinstance(written, str) else written
@@ -79,9 +80,8 @@ def _shapes_of_all_values(model: onnx.ModelProto, size: tuple[int, ...]) -> dict
     everything = onnx.ModelProto()
     everything.CopyFrom(model)
     del everything.graph.output[:], everything.graph.value_info[:]
-    names = [
-        name for name in _written(model) if name not in {entry.name for entry in model.graph.initializer}
-    ]
+    constants = {entry.name for entry in model.graph.initializer}
+    names = [name for name in _written(model) if name not in constants]
     everything.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -52,47 +52,50 @@ def check(kind: str, image: tuple[int, ...], weights: dict[str, np.ndarray], **a
     np.testing.assert_allclose(own.numpy(), expected, atol=2e-5, rtol=1e-4)
 
 
-@rounds
-@given(
-    image=images,
+def resampled(mode: str, coordinates: str, nearest: str) -> dict[str, Any]:
+    rounding = {"nearest_mode": nearest} if mode == "nearest" else {}
+    return {"mode": mode, "coordinate_transformation_mode": coordinates, **rounding}
+
+
+resamplings = st.builds(
+    resampled,
     mode=st.sampled_from(["nearest", "linear", "cubic"]),
     coordinates=st.sampled_from(["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"]),
     nearest=st.sampled_from(["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]),
+)
+
+
+@rounds
+@given(
+    image=images,
+    resampling=resamplings,
     size=st.tuples(st.integers(1, 14), st.integers(1, 14)),
 )
-def test_resize_to_a_size(
-    image: tuple[int, ...], mode: str, coordinates: str, nearest: str, size: tuple[int, int]
-) -> None:
+def test_resize_to_a_size(image: tuple[int, ...], resampling: dict[str, Any], size: tuple[int, int]) -> None:
     wanted = {"none_roi": np.empty(0), "none_scales": np.empty(0), "sizes": np.array([*image[:2], *size])}
     check(
         "Resize",
         image,
         wanted,
-        mode=mode,
-        coordinate_transformation_mode=coordinates,
-        **({"nearest_mode": nearest} if mode == "nearest" else {}),
+        **resampling,
     )
 
 
 @rounds
 @given(
     image=images,
-    mode=st.sampled_from(["nearest", "linear", "cubic"]),
-    coordinates=st.sampled_from(["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"]),
-    nearest=st.sampled_from(["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]),
+    resampling=resamplings,
     scales=st.tuples(st.sampled_from([0.5, 1, 1.5, 2, 3]), st.sampled_from([0.5, 1, 1.25, 2, 4])),
 )
 def test_resize_by_scales(
-    image: tuple[int, ...], mode: str, coordinates: str, nearest: str, scales: tuple[float, float]
+    image: tuple[int, ...], resampling: dict[str, Any], scales: tuple[float, float]
 ) -> None:
     factors = np.array([1, 1, *scales], dtype=np.float32)
     check(
         "Resize",
         image,
         {"none_roi": np.empty(0), "scales": factors},
-        mode=mode,
-        coordinate_transformation_mode=coordinates,
-        **({"nearest_mode": nearest} if mode == "nearest" else {}),
+        **resampling,
     )
 
 
