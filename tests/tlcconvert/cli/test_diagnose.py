@@ -42,13 +42,18 @@ def unsafe():
 """
 
 
+def enter_folder_of_networks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module ``lights`` in ``folder``, from which commands are run."""
+    (folder / "lights.py").write_text(NETWORKS)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.chdir(folder)
+    monkeypatch.delitem(sys.modules, "lights", raising=False)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Networks in a module ``lights``, and photographs that grow brighter from left to right."""
-    (tmp_path / "lights.py").write_text(NETWORKS)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "lights", raising=False)
+    enter_folder_of_networks(tmp_path, monkeypatch)
     (tmp_path / "photographs").mkdir()
     slope = np.tile(np.linspace(0, 255, 96).astype(np.uint8)[None, :, None], (64, 1, 3))
     Image.fromarray(slope).save(tmp_path / "photographs" / "slope.png")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from torch import Tensor
 from typer.testing import CliRunner, Result
 
 import tlcconvert
-from tests.tlcconvert.cli.test_diagnose import NETWORKS
+from tests.tlcconvert.cli.test_diagnose import enter_folder_of_networks
 from tests.tlcconvert.diagnosis.networks import global_mean
 from tests.tlcconvert.diagnosis.test_consistency import window_means
 from tests.tlcconvert.images.png_writer import write_png16
@@ -27,10 +26,7 @@ SMALL = ["--verify-sizes", "16x24"]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "lights.py").write_text(NETWORKS)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "lights", raising=False)
+    enter_folder_of_networks(tmp_path, monkeypatch)
     return tmp_path
 
 
